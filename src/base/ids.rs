@@ -1,0 +1,100 @@
+//! Identifiers that cross module and core boundaries. All are small `Copy` data.
+
+use std::fmt;
+
+/// A topic's identity for its whole life (KIP-516): a random UUID, never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct TopicId(pub [u8; 16]);
+
+impl TopicId {
+    /// The all-zero id, which Kafka's protocol uses for "none".
+    pub const ZERO: TopicId = TopicId([0; 16]);
+    /// The catalogue's own internal log, as Kafka reserves it for `__cluster_metadata`.
+    pub const CATALOG: TopicId = TopicId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
+    /// An id from 16 random bytes, with the version and variant bits of a UUID v4.
+    pub fn from_random(mut bytes: [u8; 16]) -> Self {
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        TopicId(bytes)
+    }
+
+    /// A well-spread number from the id, the same on every run: for placement.
+    pub fn spread(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, byte) in self.0.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One partition of one topic.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct TopicPartition {
+    /// The topic's id.
+    pub topic: TopicId,
+    /// The partition's index in the topic, from 0.
+    pub partition: i32,
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// One core's shard, 0-based and dense. In topology `per-core` it is the Kafka node id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ShardId(pub u16);
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Log sequence number of a WAL block: 1 for a WAL's first block, then dense.
+/// `Lsn(0)` is "nothing yet".
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct Lsn(pub u64);
+
+impl Lsn {
+    /// The number after this one.
+    pub fn next(self) -> Lsn {
+        Lsn(self.0 + 1)
+    }
+}
+
+/// One life of one WAL segment file: a recycled file gets a new sequence.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SegmentId {
+    /// Which WAL of the data directory: the number of the shard that wrote it.
+    pub wal: u16,
+    /// Order of creation within that WAL, from 1, never reused.
+    pub sequence: u64,
+}
+
+/// Where a record's payload lies in the WAL.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct LogPosition {
+    /// The segment's life.
+    pub segment: SegmentId,
+    /// Byte offset of the payload from the start of the segment file.
+    pub offset: u32,
+}

@@ -1,0 +1,64 @@
+//! Every limit of the program in one place, related by const asserts. A length
+//! from a socket, a file or the store is compared with one of these before it
+//! is believed, and none of them sizes an allocation up front.
+
+/// Kibibyte, mebibyte, gibibyte in bytes.
+pub const KIB: usize = 1024;
+/// See [`KIB`].
+pub const MIB: usize = 1024 * KIB;
+/// See [`KIB`].
+pub const GIB: usize = 1024 * MIB;
+
+/// Largest request frame after its 4-byte length (Kafka's `socket.request.max.bytes`).
+pub const FRAME_BYTES_MAX: usize = 100 * MIB;
+/// Largest record batch a topic may be configured for (`max.message.bytes`).
+pub const BATCH_BYTES_MAX: usize = 64 * MIB;
+/// Kafka's default of `max.message.bytes`: 1 MiB plus the batch overhead.
+pub const BATCH_BYTES_DEFAULT: usize = MIB + 12;
+/// Longest string the decoder accepts where Kafka gives no tighter bound.
+pub const STRING_BYTES_MAX: usize = 32 * KIB - 1;
+/// Longest topic name (Kafka: `Topic.MAX_NAME_LENGTH`).
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+/// Most partitions in one topic.
+pub const TOPIC_PARTITIONS_MAX: i32 = 100_000;
+/// Most partitions on the host, all topics together.
+pub const PARTITIONS_MAX: usize = 1_000_000;
+/// Most shards of one broker.
+pub const SHARDS_MAX: u16 = 1024;
+
+/// Alignment of every WAL write in position, length and memory (O_DIRECT).
+pub const WAL_ALIGN: usize = 4 * KIB;
+/// A WAL block is sealed once it holds this many bytes; one larger batch still fits whole.
+pub const WAL_BLOCK_BYTES_TARGET: usize = MIB;
+/// Most WAL block writes in flight on one shard.
+pub const WAL_WRITES_IN_FLIGHT_MAX: usize = 8;
+/// Smallest and largest WAL segment file.
+pub const WAL_SEGMENT_BYTES_MIN: usize = 4 * MIB;
+/// See [`WAL_SEGMENT_BYTES_MIN`].
+pub const WAL_SEGMENT_BYTES_MAX: usize = 512 * MIB;
+
+/// Most responses a connection may have outstanding before its requests are not read.
+pub const CONNECTION_IN_FLIGHT_MAX: usize = 1024;
+/// Most connections on one shard.
+pub const CONNECTIONS_PER_SHARD_MAX: usize = 10_000;
+/// Bytes a connection's read buffer grows to.
+pub const READ_BUFFER_BYTES_MAX: usize = 256 * KIB;
+/// Most requests in one shard's mailbox, and most replies one shard waits for.
+pub const MAILBOX_REQUESTS_MAX: usize = 1024;
+/// Most fetch sessions on one shard (Kafka: `max.incremental.fetch.session.cache.slots`).
+pub const FETCH_SESSIONS_MAX: usize = 1000;
+/// Most bytes in one Fetch response (Kafka: `fetch.max.bytes`, 55 MiB).
+pub const FETCH_BYTES_MAX: usize = 55 * MIB;
+/// Longest long poll honoured, milliseconds.
+pub const FETCH_WAIT_MS_MAX: u64 = 5 * 60 * 1000;
+/// Most producer ids remembered by one partition; the longest idle goes first.
+pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Batches remembered per producer for duplicate detection (Kafka: 5, KIP-98).
+pub const PRODUCER_BATCHES_KEPT: usize = 5;
+
+const _: () = assert!(BATCH_BYTES_DEFAULT < BATCH_BYTES_MAX);
+const _: () = assert!(BATCH_BYTES_MAX < FRAME_BYTES_MAX);
+const _: () = assert!(BATCH_BYTES_MAX + MIB < WAL_SEGMENT_BYTES_MAX);
+const _: () = assert!(WAL_BLOCK_BYTES_TARGET < WAL_SEGMENT_BYTES_MIN);
+const _: () = assert!(WAL_SEGMENT_BYTES_MIN.is_multiple_of(WAL_ALIGN));
+const _: () = assert!(READ_BUFFER_BYTES_MAX <= FRAME_BYTES_MAX);
