@@ -2,13 +2,30 @@
 //! changed. Fields carry their versions in Kafka's notation; see
 //! [`schema`](super::schema). Requests borrow from the frame they came in.
 
+pub mod alter_configs;
 pub mod api_versions;
 pub mod common;
+pub mod create_partitions;
+pub mod create_topics;
+pub mod delete_records;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_topic_partitions;
+pub mod elect_leaders;
 pub mod fetch;
+pub mod get_telemetry_subscriptions;
+pub mod incremental_alter_configs;
 pub mod init_producer_id;
+pub mod list_config_resources;
 pub mod list_offsets;
+pub mod list_partition_reassignments;
 pub mod metadata;
+pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod push_telemetry;
 
 use bytes::BytesMut;
 
@@ -94,5 +111,22 @@ messages! {
     list_offsets: ListOffsets, ListOffsetsRequest<'a>, ListOffsetsResponse<'a>;
     metadata: Metadata, MetadataRequest<'a>, MetadataResponse<'a>;
     api_versions: ApiVersions, ApiVersionsRequest<'a>, ApiVersionsResponse<'a>;
+    create_topics: CreateTopics, CreateTopicsRequest<'a>, CreateTopicsResponse<'a>;
+    delete_topics: DeleteTopics, DeleteTopicsRequest<'a>, DeleteTopicsResponse<'a>;
+    delete_records: DeleteRecords, DeleteRecordsRequest<'a>, DeleteRecordsResponse<'a>;
     init_producer_id: InitProducerId, InitProducerIdRequest<'a>, InitProducerIdResponse;
+    offset_for_leader_epoch: OffsetForLeaderEpoch, OffsetForLeaderEpochRequest<'a>, OffsetForLeaderEpochResponse<'a>;
+    describe_configs: DescribeConfigs, DescribeConfigsRequest<'a>, DescribeConfigsResponse<'a>;
+    alter_configs: AlterConfigs, AlterConfigsRequest<'a>, AlterConfigsResponse<'a>;
+    describe_log_dirs: DescribeLogDirs, DescribeLogDirsRequest<'a>, DescribeLogDirsResponse<'a>;
+    create_partitions: CreatePartitions, CreatePartitionsRequest<'a>, CreatePartitionsResponse<'a>;
+    elect_leaders: ElectLeaders, ElectLeadersRequest<'a>, ElectLeadersResponse<'a>;
+    incremental_alter_configs: IncrementalAlterConfigs, IncrementalAlterConfigsRequest<'a>, IncrementalAlterConfigsResponse<'a>;
+    list_partition_reassignments: ListPartitionReassignments, ListPartitionReassignmentsRequest<'a>, ListPartitionReassignmentsResponse<'a>;
+    describe_cluster: DescribeCluster, DescribeClusterRequest, DescribeClusterResponse<'a>;
+    describe_producers: DescribeProducers, DescribeProducersRequest<'a>, DescribeProducersResponse<'a>;
+    get_telemetry_subscriptions: GetTelemetrySubscriptions, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse<'a>;
+    push_telemetry: PushTelemetry, PushTelemetryRequest<'a>, PushTelemetryResponse;
+    list_config_resources: ListConfigResources, ListConfigResourcesRequest, ListConfigResourcesResponse<'a>;
+    describe_topic_partitions: DescribeTopicPartitions, DescribeTopicPartitionsRequest<'a>, DescribeTopicPartitionsResponse<'a>;
 }
