@@ -22,8 +22,9 @@ pub const STRING_BYTES_MAX: usize = 32 * KIB - 1;
 pub const MESSAGE_ELEMENTS_MAX: usize = 1_000_000;
 /// Elements for which an array is allocated at once; a longer one grows as it is read.
 pub const ARRAY_PRESIZE_MAX: usize = 256;
-/// Most bytes a compressed batch may grow to when it is searched by timestamp.
-pub const DECOMPRESSED_BYTES_MAX: usize = 256 * MIB;
+/// Most bytes a compressed batch may grow to when it is searched by timestamp: what
+/// an uncompressed one could have.
+pub const DECOMPRESSED_BYTES_MAX: usize = BATCH_BYTES_MAX;
 /// Longest topic name (Kafka: `Topic.MAX_NAME_LENGTH`).
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most partitions in one topic.
