@@ -169,3 +169,99 @@ macro_rules! wire_struct {
     };
     (@has $version:ident; $only:literal) => { $version.number == $only };
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::{Bytes, BytesMut};
+
+    use crate::kafka::{Reader, Rope, Version, Wire, WireError};
+
+    wire_struct! {
+        /// Every kind of field.
+        pub struct Sample<'a> {
+            /// Since the beginning.
+            [0+] always: i8,
+            /// Since version 2, with a default.
+            [2+] later: i8 = -1,
+            /// Up to version 1.
+            [0-1] once: i8,
+            /// In version 1 alone.
+            [1] only: i8,
+            /// May be null since version 2.
+            [0+ null 2+] name: Option<&'a str>,
+            /// Tagged.
+            [2+ tag 0] first: Option<&'a str>,
+            /// Tagged, since version 3.
+            [3+ tag 1] second: i8 = 5,
+        }
+    }
+
+    fn version(number: i16) -> Version {
+        Version {
+            number,
+            flexible: number >= 2,
+        }
+    }
+
+    fn written(value: &Sample<'_>, number: i16) -> Vec<u8> {
+        let mut scratch = BytesMut::new();
+        let mut rope = Rope::new(&mut scratch);
+        value.write(&mut rope, version(number));
+        rope.finish().body().to_vec()
+    }
+
+    #[test]
+    fn each_version_has_its_fields() {
+        let all = Sample {
+            always: 1,
+            later: 2,
+            once: 3,
+            only: 4,
+            name: Some("n"),
+            first: Some("f"),
+            second: 6,
+        };
+        let bare = Sample {
+            first: None,
+            second: 5,
+            ..all.clone()
+        };
+        for (number, value, wire) in [
+            (0, &all, &[1u8, 3, 0, 1, b'n'][..]),
+            (1, &all, &[1, 3, 4, 0, 1, b'n']),
+            (2, &all, &[1, 2, 2, b'n', 1, 0, 2, 2, b'f']),
+            (3, &all, &[1, 2, 2, b'n', 2, 0, 2, 2, b'f', 1, 1, 6]),
+            (3, &bare, &[1, 2, 2, b'n', 0]),
+        ] {
+            assert_eq!(written(value, number), wire, "version {number}");
+            let frame = Bytes::copy_from_slice(wire);
+            let read = Sample::read(&mut Reader::new(&frame), version(number)).unwrap();
+            assert_eq!(written(&read, number), wire, "version {number}");
+            let default = Sample::default();
+            let kept = |has: bool, value: i8, default: i8| if has { value } else { default };
+            assert_eq!(read.later, kept(number >= 2, value.later, default.later));
+            assert_eq!(read.once, kept(number <= 1, value.once, default.once));
+            assert_eq!(read.only, kept(number == 1, value.only, default.only));
+            assert_eq!(read.second, kept(number >= 3, value.second, default.second));
+            assert_eq!((read.always, read.name), (value.always, value.name));
+        }
+    }
+
+    #[test]
+    fn null_where_the_version_forbids_it() {
+        let null = Sample::default();
+        assert_eq!(written(&null, 0), [0, 0, 0, 0]);
+        assert_eq!(written(&null, 2), [0, 0xff, 0, 0]);
+        let frame = Bytes::from_static(&[0, 0, 0xff, 0xff]);
+        let refused = Sample::read(&mut Reader::new(&frame), version(0));
+        assert_eq!(refused, Err(WireError::Null));
+    }
+
+    #[test]
+    fn a_tag_of_a_later_version_is_skipped() {
+        let frame = Bytes::from_static(&[0, 0xff, 0, 1, 1, 1, 6]);
+        let read = |number| Sample::read(&mut Reader::new(&frame), version(number)).unwrap();
+        assert_eq!(read(2).second, 5);
+        assert_eq!(read(3).second, 6);
+    }
+}

@@ -268,3 +268,103 @@ fn write_array<'a, T: Wire<'a>>(elements: &[T], rope: &mut Rope<'_>, version: Ve
         .iter()
         .for_each(|element| element.write(rope, version));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+    use std::fmt::Debug;
+
+    const PLAIN: Version = Version {
+        number: 0,
+        flexible: false,
+    };
+    const FLEXIBLE: Version = Version {
+        number: 9,
+        flexible: true,
+    };
+
+    fn written<'a>(value: &impl Wire<'a>, version: Version) -> Bytes {
+        let mut scratch = BytesMut::new();
+        let mut rope = Rope::new(&mut scratch);
+        value.write(&mut rope, version);
+        rope.finish().body()
+    }
+
+    fn both_ways<'a, T: Wire<'a> + PartialEq + Debug>(
+        value: T,
+        version: Version,
+        bytes: &'a Bytes,
+    ) {
+        assert_eq!(written(&value, version), bytes);
+        assert_eq!(T::read(&mut Reader::new(bytes), version), Ok(value));
+    }
+
+    #[test]
+    fn every_value_in_bytes() {
+        let wire = |bytes: &'static [u8]| Bytes::from_static(bytes);
+        both_ways(-2i8, PLAIN, &wire(&[0xfe]));
+        both_ways(0x0102i16, PLAIN, &wire(&[1, 2]));
+        both_ways(0x0102_0304i32, PLAIN, &wire(&[1, 2, 3, 4]));
+        both_ways(
+            0x0102_0304_0506_0708i64,
+            PLAIN,
+            &wire(&[1, 2, 3, 4, 5, 6, 7, 8]),
+        );
+        both_ways(true, PLAIN, &wire(&[1]));
+        both_ways(false, PLAIN, &wire(&[0]));
+        both_ways(ErrorCode::UNKNOWN_SERVER_ERROR, PLAIN, &wire(&[0xff, 0xff]));
+        both_ways(TopicId([7; 16]), PLAIN, &wire(&[7; 16]));
+        both_ways("ab", PLAIN, &wire(&[0, 2, b'a', b'b']));
+        both_ways("ab", FLEXIBLE, &wire(&[3, b'a', b'b']));
+        both_ways(None::<&str>, PLAIN, &wire(&[0xff, 0xff]));
+        both_ways(Some("a"), FLEXIBLE, &wire(&[2, b'a']));
+        both_ways(Cow::from("a"), FLEXIBLE, &wire(&[2, b'a']));
+        both_ways(None::<Cow<'_, str>>, FLEXIBLE, &wire(&[0]));
+        both_ways(&b"ab"[..], PLAIN, &wire(&[0, 0, 0, 2, b'a', b'b']));
+        both_ways(Some(Bytes::from("a")), FLEXIBLE, &wire(&[2, b'a']));
+        both_ways(None::<Bytes>, PLAIN, &wire(&[0xff; 4]));
+        both_ways(vec![1i16, 2], PLAIN, &wire(&[0, 0, 0, 2, 0, 1, 0, 2]));
+        both_ways(vec![1i8], FLEXIBLE, &wire(&[2, 1]));
+        both_ways(None::<Vec<i8>>, FLEXIBLE, &wire(&[0]));
+        both_ways(Some(vec![0i8]), PLAIN, &wire(&[0, 0, 0, 1, 0]));
+        both_ways(Cow::from(vec![1i32]), FLEXIBLE, &wire(&[2, 0, 0, 0, 1]));
+        both_ways(None::<Cow<'_, [i32]>>, FLEXIBLE, &wire(&[0]));
+        assert_eq!(
+            bool::read(&mut Reader::new(&wire(&[0x80])), PLAIN),
+            Ok(true)
+        );
+    }
+
+    #[test]
+    fn what_must_not_be_null() {
+        let null = Bytes::from_static(&[0]);
+        let reader = || Reader::new(&null);
+        assert_eq!(<&str>::read(&mut reader(), FLEXIBLE), Err(WireError::Null));
+        assert_eq!(<&[u8]>::read(&mut reader(), FLEXIBLE), Err(WireError::Null));
+        assert_eq!(
+            Vec::<i8>::read(&mut reader(), FLEXIBLE),
+            Err(WireError::Null)
+        );
+        assert_eq!(
+            Cow::<[i32]>::read(&mut reader(), FLEXIBLE),
+            Err(WireError::Null)
+        );
+    }
+
+    #[test]
+    fn record_sets_are_chunks_under_one_length_and_never_null() {
+        let records = Records(vec!["ab".into(), Bytes::new(), "c".into()]);
+        assert_eq!(&written(&records, PLAIN)[..], b"\0\0\0\x03abc");
+        assert_eq!(&written(&records, FLEXIBLE)[..], b"\x04abc");
+        assert_eq!(&written(&Records::default(), PLAIN)[..], [0; 4]);
+        assert_eq!(&written(&Records::default(), FLEXIBLE)[..], [1]);
+        for (bytes, chunks) in [(&[0u8][..], vec![]), (b"\x04abc", vec![Bytes::from("abc")])] {
+            let frame = Bytes::copy_from_slice(bytes);
+            assert_eq!(
+                Records::read(&mut Reader::new(&frame), FLEXIBLE),
+                Ok(Records(chunks))
+            );
+        }
+    }
+}
