@@ -6,11 +6,13 @@ use corelane::base::TopicId;
 use corelane::kafka::messages::{
     api_versions::{ApiVersion, ApiVersionsResponse},
     common::{LeaderIdAndEpoch, NodeEndpoint},
-    delete_topics::{DeleteTopicState, DeleteTopicsRequest},
+    delete_topics::{
+        DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
+    },
     describe_topic_partitions::{Cursor, DescribeTopicPartitionsRequest, TopicRequest},
     fetch::{FetchPartition, FetchRequest, FetchTopic, ReplicaState},
     list_offsets::*,
-    metadata::{MetadataRequest, MetadataRequestTopic},
+    metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic},
     produce::{PartitionProduceResponse, ProduceResponse, TopicProduceResponse},
 };
 use corelane::kafka::{ErrorCode, Reader, Request, Response, Rope, WireError};
@@ -271,4 +273,36 @@ fn a_struct_that_may_be_null() {
         &next,
         &bytes(&[&[2, 2, b't', 0, 0, 0, 0, 1, 1, 2, b't', 0, 0, 0, 4, 0, 0]]),
     );
+}
+
+/// The oracle writes and reads null in every version: these ranges it does not check.
+#[test]
+fn names_are_null_for_unknown_ids_only() {
+    let mut scratch = BytesMut::new();
+    for version in 0..=13 {
+        let topic = MetadataResponseTopic {
+            name: None,
+            ..Default::default()
+        };
+        let sent = MetadataResponse {
+            topics: vec![topic],
+            ..Default::default()
+        };
+        let frame = sent.encode(&mut scratch, version, 9).body();
+        let (_, read) = MetadataResponse::decode(&mut Reader::new(&frame), version).unwrap();
+        assert_eq!(read.topics[0].name.is_none(), version >= 12);
+    }
+    for version in 1..=6 {
+        let topic = DeletableTopicResult {
+            name: None,
+            ..Default::default()
+        };
+        let sent = DeleteTopicsResponse {
+            responses: vec![topic],
+            ..Default::default()
+        };
+        let frame = sent.encode(&mut scratch, version, 9).body();
+        let (_, read) = DeleteTopicsResponse::decode(&mut Reader::new(&frame), version).unwrap();
+        assert_eq!(read.responses[0].name.is_none(), version >= 6);
+    }
 }
