@@ -40,16 +40,15 @@ macro_rules! apis {
             pub const fn spec(self) -> ApiSpec {
                 match self {
                     $(ApiKey::$name => {
-                        #[allow(unused_mut, unused_assignments, reason = "most rows advertise what they serve")]
-                        let mut advertised_min = $min;
-                        $(advertised_min = $advertised;)?
-                        ApiSpec {
+                        let spec = ApiSpec {
                             name: stringify!($name),
                             min: $min,
                             max: $max,
-                            advertised_min,
+                            advertised_min: $min,
                             flexible: $flexible,
-                        }
+                        };
+                        $(let spec = ApiSpec { advertised_min: $advertised, ..spec };)?
+                        spec
                     })*
                 }
             }

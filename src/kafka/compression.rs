@@ -337,7 +337,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn damage_never_panics(
-            at in any::<prop::sample::Index>(), bit in 0..8u8, random in prop::collection::vec(any::<u8>(), 0..200),
+            at in any::<prop::sample::Index>(),
+            bit in 0..8u8,
+            random in prop::collection::vec(any::<u8>(), 0..200),
         ) {
             for (codec, pack) in PACKERS {
                 let mut packed = pack(b"some records that repeat, some records that repeat");

@@ -8,7 +8,7 @@ use super::api::ApiKey;
 use super::reader::{Reader, WireError};
 use super::rope::Rope;
 use super::wire::{Version, Wire};
-use crate::base::limits;
+use crate::base::limits::FRAME_BYTES_MAX;
 
 /// Bytes of the length in front of every frame.
 pub const LENGTH_BYTES: usize = 4;
@@ -17,7 +17,7 @@ pub const REQUEST_BYTES_MIN: usize = 10;
 
 /// Why a stream of bytes is not Kafka's protocol. The connection is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[error("frame length {0} is not between {REQUEST_BYTES_MIN} and {max}", max = limits::FRAME_BYTES_MAX)]
+#[error("frame length {0} is not between {REQUEST_BYTES_MIN} and {max}", max = FRAME_BYTES_MAX)]
 pub struct FrameError(pub i32);
 
 /// Length of the frame at the start of `buffered`, without its 4-byte length; `None`
@@ -29,7 +29,7 @@ pub fn frame_length(buffered: &[u8]) -> Result<Option<usize>, FrameError> {
     };
     let length = i32::from_be_bytes(*prefix);
     match usize::try_from(length) {
-        Ok(n) if (REQUEST_BYTES_MIN..=limits::FRAME_BYTES_MAX).contains(&n) => Ok(Some(n)),
+        Ok(n) if (REQUEST_BYTES_MIN..=FRAME_BYTES_MAX).contains(&n) => Ok(Some(n)),
         _ => Err(FrameError(length)),
     }
 }
@@ -139,17 +139,10 @@ mod tests {
 
     #[test]
     fn impossible_lengths_are_refused_before_the_frame_arrives() {
-        for length in [
-            i32::MIN,
-            -1,
-            0,
-            9,
-            limits::FRAME_BYTES_MAX as i32 + 1,
-            i32::MAX,
-        ] {
+        for length in [i32::MIN, -1, 0, 9, FRAME_BYTES_MAX as i32 + 1, i32::MAX] {
             assert_eq!(frame_length(&length.to_be_bytes()), Err(FrameError(length)));
         }
-        for length in [REQUEST_BYTES_MIN, limits::FRAME_BYTES_MAX] {
+        for length in [REQUEST_BYTES_MIN, FRAME_BYTES_MAX] {
             assert_eq!(
                 frame_length(&(length as i32).to_be_bytes()),
                 Ok(Some(length))

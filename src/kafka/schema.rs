@@ -82,7 +82,8 @@ macro_rules! wire_struct {
             if version.flexible {
                 reader.tagged_fields(|tag, reader| {
                     let _ = (tag, &reader);
-                    $($crate::wire_struct!(@read_tag tag, reader, version, value.$field; $($spec)+);)*
+                    $($crate::wire_struct!(
+                        @read_tag tag, reader, version, value.$field; $($spec)+);)*
                     Ok(false)
                 })?;
             }
@@ -108,15 +109,18 @@ macro_rules! wire_struct {
     };
 
     // An untagged field, where the version has it.
-    (@read $reader:ident, $version:ident, $value:ident.$field:ident; $min:literal + tag $tag:literal) => {};
+    (@read $reader:ident, $version:ident, $value:ident.$field:ident;
+     $min:literal + tag $tag:literal) => {};
     (@read $reader:ident, $version:ident, $value:ident.$field:ident; $($spec:tt)+) => {
         if $crate::wire_struct!(@has $version; $($spec)+) {
             $value.$field = $crate::kafka::wire::Wire::read($reader, $version)?;
             $crate::wire_struct!(@check_null $version, $value.$field; $($spec)+);
         }
     };
-    (@write $rope:ident, $version:ident, $self:ident.$field:ident; $min:literal + tag $tag:literal) => {};
-    (@write $rope:ident, $version:ident, $self:ident.$field:ident; $min:literal + null $null:literal +) => {
+    (@write $rope:ident, $version:ident, $self:ident.$field:ident;
+     $min:literal + tag $tag:literal) => {};
+    (@write $rope:ident, $version:ident, $self:ident.$field:ident;
+     $min:literal + null $null:literal +) => {
         if $version.number >= $min {
             if $version.number < $null && $crate::kafka::wire::Nullable::is_null(&$self.$field) {
                 let empty = $crate::kafka::wire::Nullable::empty(&$self.$field);
@@ -132,7 +136,8 @@ macro_rules! wire_struct {
         }
     };
 
-    (@check_null $version:ident, $value:ident.$field:ident; $min:literal + null $null:literal +) => {
+    (@check_null $version:ident, $value:ident.$field:ident;
+     $min:literal + null $null:literal +) => {
         if $version.number < $null && $crate::kafka::wire::Nullable::is_null(&$value.$field) {
             return Err($crate::kafka::reader::WireError::Null);
         }
@@ -147,16 +152,20 @@ macro_rules! wire_struct {
             return Ok(true);
         }
     };
-    (@read_tag $seen:ident, $reader:ident, $version:ident, $value:ident.$field:ident; $($spec:tt)+) => {};
+    (@read_tag $seen:ident, $reader:ident, $version:ident, $value:ident.$field:ident;
+     $($spec:tt)+) => {};
     (@count $version:ident, $self:ident.$field:ident, $default:ident.$same:ident;
      $min:literal + tag $tag:literal) => {
         u32::from($version.number >= $min && $self.$field != $default.$field)
     };
-    (@count $version:ident, $self:ident.$field:ident, $default:ident.$same:ident; $($spec:tt)+) => { 0 };
+    (@count $version:ident, $self:ident.$field:ident, $default:ident.$same:ident;
+     $($spec:tt)+) => { 0 };
     (@write_tag $rope:ident, $version:ident, $self:ident.$field:ident, $default:ident.$same:ident;
      $min:literal + tag $tag:literal) => {
         if $version.number >= $min && $self.$field != $default.$field {
-            $rope.tagged($tag, |rope| $crate::kafka::wire::Wire::write(&$self.$field, rope, $version));
+            $rope.tagged($tag, |rope| {
+                $crate::kafka::wire::Wire::write(&$self.$field, rope, $version);
+            });
         }
     };
     (@write_tag $rope:ident, $version:ident, $self:ident.$field:ident, $default:ident.$same:ident;

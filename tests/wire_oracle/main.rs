@@ -23,7 +23,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use corelane::kafka::messages as ours;
 use corelane::kafka::{ApiKey, Reader, Request, RequestHeader, Response, Rope, Wire, WireError};
 use kafka_protocol::messages as oracle;
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
+use kafka_protocol::protocol::{
+    Decodable, Encodable, HeaderVersion, decode_request_header_from_buffer,
+};
 use mirror::{Kept, Mirror, Tags};
 use proptest::prelude::*;
 use random::{Random, Source};
@@ -90,7 +92,8 @@ macro_rules! compare {
             random_request: |version, source| {
                 let mut scratch = BytesMut::new();
                 let mut rope = Rope::new(&mut scratch);
-                ours::$module::$request::random(source).write(&mut rope, ApiKey::$api.version(version));
+                let request = ours::$module::$request::random(source);
+                request.write(&mut rope, ApiKey::$api.version(version));
                 rope.finish().body()
             },
         }),*];
@@ -117,8 +120,7 @@ macro_rules! compare {
 
                     let known = oracle_version(api, version);
                     let buffer = &mut frame.clone();
-                    let theirs = kafka_protocol::protocol::decode_request_header_from_buffer(buffer);
-                    let theirs = theirs.unwrap();
+                    let theirs = decode_request_header_from_buffer(buffer).unwrap();
                     assert_eq!(theirs.request_api_key, api.key());
                     assert_eq!(theirs.request_api_version, version);
                     assert_eq!(theirs.correlation_id, correlation_id);
@@ -136,7 +138,8 @@ macro_rules! compare {
 
                     for end in 0..body.len() {
                         let cut = body.slice(..end);
-                        let result = ours::$module::$request::decode(&mut Reader::new(&cut), version);
+                        let reader = &mut Reader::new(&cut);
+                        let result = ours::$module::$request::decode(reader, version);
                         assert!(result.is_err(), "the first {end} bytes of {body:?}");
                     }
                 });
@@ -150,7 +153,8 @@ macro_rules! compare {
                     let frame = sent.encode(&mut BytesMut::new(), version, correlation_id).body();
 
                     let mut reader = Reader::new(&frame);
-                    let (read_id, read) = ours::$module::$response::decode(&mut reader, version).unwrap();
+                    let decoded = ours::$module::$response::decode(&mut reader, version);
+                    let (read_id, read) = decoded.unwrap();
                     assert_eq!(reader.remaining(), 0);
                     assert_eq!(read_id, correlation_id);
                     assert!(read.kept(&sent), "{read:?} of {sent:?}");
@@ -171,7 +175,8 @@ macro_rules! compare {
                     let tagged: oracle::$response = read.mirror(&mut Tags::some(source));
                     let tagged = Bytes::from([header, encoded(&tagged, known)].concat());
                     let reader = &mut Reader::new(&tagged);
-                    assert_eq!(ours::$module::$response::decode(reader, version).unwrap(), (read_id, read));
+                    let decoded = ours::$module::$response::decode(reader, version);
+                    assert_eq!(decoded, Ok((read_id, read)));
                 });
             }
         })*
@@ -188,20 +193,26 @@ compare! {
     delete_topics: DeleteTopics, DeleteTopicsRequest, DeleteTopicsResponse;
     delete_records: DeleteRecords, DeleteRecordsRequest, DeleteRecordsResponse;
     init_producer_id: InitProducerId, InitProducerIdRequest, InitProducerIdResponse;
-    offset_for_leader_epoch: OffsetForLeaderEpoch, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+    offset_for_leader_epoch: OffsetForLeaderEpoch,
+        OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
     describe_configs: DescribeConfigs, DescribeConfigsRequest, DescribeConfigsResponse;
     alter_configs: AlterConfigs, AlterConfigsRequest, AlterConfigsResponse;
     describe_log_dirs: DescribeLogDirs, DescribeLogDirsRequest, DescribeLogDirsResponse;
     create_partitions: CreatePartitions, CreatePartitionsRequest, CreatePartitionsResponse;
     elect_leaders: ElectLeaders, ElectLeadersRequest, ElectLeadersResponse;
-    incremental_alter_configs: IncrementalAlterConfigs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
-    list_partition_reassignments: ListPartitionReassignments, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+    incremental_alter_configs: IncrementalAlterConfigs,
+        IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    list_partition_reassignments: ListPartitionReassignments,
+        ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
     describe_cluster: DescribeCluster, DescribeClusterRequest, DescribeClusterResponse;
     describe_producers: DescribeProducers, DescribeProducersRequest, DescribeProducersResponse;
-    get_telemetry_subscriptions: GetTelemetrySubscriptions, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse;
+    get_telemetry_subscriptions: GetTelemetrySubscriptions,
+        GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse;
     push_telemetry: PushTelemetry, PushTelemetryRequest, PushTelemetryResponse;
-    list_config_resources: ListConfigResources, ListConfigResourcesRequest, ListConfigResourcesResponse;
-    describe_topic_partitions: DescribeTopicPartitions, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
+    list_config_resources: ListConfigResources,
+        ListConfigResourcesRequest, ListConfigResourcesResponse;
+    describe_topic_partitions: DescribeTopicPartitions,
+        DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
 }
 
 #[test]

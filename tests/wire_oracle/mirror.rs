@@ -49,21 +49,21 @@ pub trait Kept {
 }
 
 /// Lists the fields of structs of ours for [`Random`](crate::random::Random), [`Kept`] and
-/// [`Mirror`]. A struct that two of the oracle's modules have is translated to the second
-/// by an entry that begins with `also`.
+/// [`Mirror`]; the oracle's structs have the same names. One that two of its modules
+/// have is translated to the second by an entry that begins with `also`.
 #[macro_export]
 macro_rules! mirror {
     () => {};
-    (also $module:ident::$name:ident$(<$life:lifetime>)? => $oracle:ident::$same:ident
+    (also $module:ident::$name:ident$(<$life:lifetime>)? => $oracle:ident
      { $($field:ident),* } $($rest:tt)*) => {
-        impl$(<$life>)? $crate::mirror::Mirror<kafka_protocol::messages::$oracle::$same>
+        impl$(<$life>)? $crate::mirror::Mirror<kafka_protocol::messages::$oracle::$name>
             for corelane::kafka::messages::$module::$name$(<$life>)?
         {
             fn mirror(
                 &self,
                 tags: &mut $crate::mirror::Tags<'_>,
-            ) -> kafka_protocol::messages::$oracle::$same {
-                let mut theirs = kafka_protocol::messages::$oracle::$same::default();
+            ) -> kafka_protocol::messages::$oracle::$name {
+                let mut theirs = kafka_protocol::messages::$oracle::$name::default();
                 $(theirs.$field = self.$field.mirror(tags);)*
                 theirs.unknown_tagged_fields = tags.unknown();
                 theirs
@@ -71,21 +71,25 @@ macro_rules! mirror {
         }
         mirror! { $($rest)* }
     };
-    ($module:ident::$name:ident$(<$life:lifetime>)? => $oracle:ident::$same:ident
+    ($module:ident::$name:ident$(<$life:lifetime>)? => $oracle:ident
      { $($field:ident),* } $($rest:tt)*) => {
-        impl$(<$life>)? $crate::random::Random for corelane::kafka::messages::$module::$name$(<$life>)? {
+        impl$(<$life>)? $crate::random::Random
+            for corelane::kafka::messages::$module::$name$(<$life>)?
+        {
             fn random(source: &mut $crate::random::Source) -> Self {
                 Self { $($field: $crate::random::Random::random(source)),* }
             }
         }
-        impl$(<$life>)? $crate::mirror::Kept for corelane::kafka::messages::$module::$name$(<$life>)? {
+        impl$(<$life>)? $crate::mirror::Kept
+            for corelane::kafka::messages::$module::$name$(<$life>)?
+        {
             fn kept(&self, written: &Self) -> bool {
                 let absent = Self::default();
                 true $(&& (self.$field.kept(&written.$field) || self.$field == absent.$field))*
             }
         }
         mirror! {
-            also $module::$name$(<$life>)? => $oracle::$same { $($field),* }
+            also $module::$name$(<$life>)? => $oracle { $($field),* }
             $($rest)*
         }
     };

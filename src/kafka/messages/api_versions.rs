@@ -16,7 +16,8 @@ use crate::wire_struct;
 wire_struct! {
     /// The request.
     pub struct ApiVersionsRequest<'a> {
-        /// Name of the client's library; Kafka refuses one outside `[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?`.
+        /// Name of the client's library: letters, digits, `-` and `.`, beginning and ending
+        /// with a letter or a digit. Kafka answers INVALID_REQUEST to any other.
         [3+] client_software_name: &'a str,
         /// Its version, under the same rule.
         [3+] client_software_version: &'a str,

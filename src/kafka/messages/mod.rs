@@ -95,7 +95,10 @@ fn served(api: ApiKey, version: i16) -> Result<(), WireError> {
 
 /// Ties a request and a response struct to their API.
 macro_rules! messages {
-    ($($module:ident: $api:ident, $request:ident $(<$q:lifetime>)?, $response:ident $(<$s:lifetime>)?;)*) => {$(
+    ($(
+        $module:ident: $api:ident,
+        $request:ident $(<$q:lifetime>)?, $response:ident $(<$s:lifetime>)?;
+    )*) => {$(
         impl<'a> Request<'a> for $module::$request $(<$q>)? {
             const API: ApiKey = ApiKey::$api;
         }
@@ -115,18 +118,25 @@ messages! {
     delete_topics: DeleteTopics, DeleteTopicsRequest<'a>, DeleteTopicsResponse<'a>;
     delete_records: DeleteRecords, DeleteRecordsRequest<'a>, DeleteRecordsResponse<'a>;
     init_producer_id: InitProducerId, InitProducerIdRequest<'a>, InitProducerIdResponse;
-    offset_for_leader_epoch: OffsetForLeaderEpoch, OffsetForLeaderEpochRequest<'a>, OffsetForLeaderEpochResponse<'a>;
+    offset_for_leader_epoch: OffsetForLeaderEpoch,
+        OffsetForLeaderEpochRequest<'a>, OffsetForLeaderEpochResponse<'a>;
     describe_configs: DescribeConfigs, DescribeConfigsRequest<'a>, DescribeConfigsResponse<'a>;
     alter_configs: AlterConfigs, AlterConfigsRequest<'a>, AlterConfigsResponse<'a>;
     describe_log_dirs: DescribeLogDirs, DescribeLogDirsRequest<'a>, DescribeLogDirsResponse<'a>;
     create_partitions: CreatePartitions, CreatePartitionsRequest<'a>, CreatePartitionsResponse<'a>;
     elect_leaders: ElectLeaders, ElectLeadersRequest<'a>, ElectLeadersResponse<'a>;
-    incremental_alter_configs: IncrementalAlterConfigs, IncrementalAlterConfigsRequest<'a>, IncrementalAlterConfigsResponse<'a>;
-    list_partition_reassignments: ListPartitionReassignments, ListPartitionReassignmentsRequest<'a>, ListPartitionReassignmentsResponse<'a>;
+    incremental_alter_configs: IncrementalAlterConfigs,
+        IncrementalAlterConfigsRequest<'a>, IncrementalAlterConfigsResponse<'a>;
+    list_partition_reassignments: ListPartitionReassignments,
+        ListPartitionReassignmentsRequest<'a>, ListPartitionReassignmentsResponse<'a>;
     describe_cluster: DescribeCluster, DescribeClusterRequest, DescribeClusterResponse<'a>;
-    describe_producers: DescribeProducers, DescribeProducersRequest<'a>, DescribeProducersResponse<'a>;
-    get_telemetry_subscriptions: GetTelemetrySubscriptions, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse<'a>;
+    describe_producers: DescribeProducers,
+        DescribeProducersRequest<'a>, DescribeProducersResponse<'a>;
+    get_telemetry_subscriptions: GetTelemetrySubscriptions,
+        GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse<'a>;
     push_telemetry: PushTelemetry, PushTelemetryRequest<'a>, PushTelemetryResponse;
-    list_config_resources: ListConfigResources, ListConfigResourcesRequest, ListConfigResourcesResponse<'a>;
-    describe_topic_partitions: DescribeTopicPartitions, DescribeTopicPartitionsRequest<'a>, DescribeTopicPartitionsResponse<'a>;
+    list_config_resources: ListConfigResources,
+        ListConfigResourcesRequest, ListConfigResourcesResponse<'a>;
+    describe_topic_partitions: DescribeTopicPartitions,
+        DescribeTopicPartitionsRequest<'a>, DescribeTopicPartitionsResponse<'a>;
 }
