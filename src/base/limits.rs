@@ -17,6 +17,14 @@ pub const BATCH_BYTES_MAX: usize = 64 * MIB;
 pub const BATCH_BYTES_DEFAULT: usize = MIB + 12;
 /// Longest string the decoder accepts where Kafka gives no tighter bound.
 pub const STRING_BYTES_MAX: usize = 32 * KIB - 1;
+/// Most array elements in one request, all its arrays together: a byte on the wire
+/// may become 24 in memory, so the frame's own limit alone would not do.
+pub const MESSAGE_ELEMENTS_MAX: usize = 1_000_000;
+/// Elements for which an array is allocated at once; a longer one grows as it is read.
+pub const ARRAY_PRESIZE_MAX: usize = 256;
+/// Most bytes a compressed batch may grow to when it is searched by timestamp: what
+/// an uncompressed one could have.
+pub const DECOMPRESSED_BYTES_MAX: usize = BATCH_BYTES_MAX;
 /// Longest topic name (Kafka: `Topic.MAX_NAME_LENGTH`).
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most partitions in one topic.

@@ -143,12 +143,20 @@ pub fn crc_matches(batch: &[u8]) -> bool {
     }
 }
 
+#[allow(
+    clippy::indexing_slicing,
+    reason = "constant places in an array of constant size"
+)]
 fn take<const N: usize>(b: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&b[at..at + N]);
     out
 }
 
+#[allow(
+    clippy::indexing_slicing,
+    reason = "constant places in an array of constant size"
+)]
 fn put<const N: usize>(b: &mut [u8; HEADER_BYTES], at: usize, value: [u8; N]) {
     b[at..at + N].copy_from_slice(&value);
 }
