@@ -30,6 +30,15 @@ pub enum RecoveryError {
         /// The number it names.
         found: u16,
     },
+    /// A file has a life that the manifest does not know yet: it is an older manifest, put back by
+    /// hand or by a disk that loses renames.
+    #[error("{path} holds segment {sequence}, which is newer than the manifest beside it")]
+    ManifestOutdated {
+        /// The file.
+        path: FilePath,
+        /// The sequence of the life in it.
+        sequence: u64,
+    },
     /// The manifest names a file that is not there.
     #[error("{path} is missing (segment {sequence} of its WAL): acknowledged records are lost")]
     SegmentMissing {

@@ -110,9 +110,9 @@ impl Recovered {
         });
     }
 
-    /// The header of the file that began last has been read.
-    pub(super) fn note_header(&mut self, is_good: bool) {
-        if let Some(visited) = self.visited.last_mut() {
+    /// The header of a file has been read.
+    pub(super) fn note_header(&mut self, slot: u32, is_good: bool) {
+        if let Some(visited) = self.visited.last_mut().filter(|v| v.segment.slot == slot) {
             visited.header_is_good = is_good;
         }
     }

@@ -8,6 +8,7 @@ use super::{ListedFile, RecoveryError};
 use crate::base::Lsn;
 use crate::wal::manifest::{EntryContent, Life, Manifest};
 use crate::wal::names::FilePath;
+use crate::wal::segment::SEGMENT_HEADER_BYTES;
 
 /// One file to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,11 +26,29 @@ pub(super) enum Range {
     Sealed { first_lsn: Lsn, end_lsn: Lsn },
     /// Those that follow, as far as they go.
     Open,
+    /// None. Only its header is read, which must not be newer than the manifest.
+    Unused,
+}
+
+impl Target {
+    fn unused(slot: u32) -> Target {
+        let life = Life {
+            sequence: 0,
+            incarnation: 0,
+        };
+        Target {
+            slot,
+            file_bytes: SEGMENT_HEADER_BYTES as u32,
+            life,
+            range: Range::Unused,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// In the order of their LSNs: the sealed ones, then the open ones by sequence.
+    /// First those without blocks; then in the order of their LSNs: the sealed ones, then the
+    /// open ones, by sequence.
     pub targets: VecDeque<Target>,
     pub durable: Lsn,
     pub recovered: Recovered,
@@ -84,8 +103,10 @@ impl Layout {
                     match found {
                         Some(bytes) if bytes == u64::from(file_bytes) => {
                             recovered.free.push((slot, file_bytes));
+                            targets.push(Target::unused(slot));
                         }
-                        Some(_) => recovered.unlisted.push(slot),
+                        // Left to those that the manifest does not know.
+                        Some(bytes) => drop(listed.insert(slot, bytes)),
                         None => {}
                     }
                     continue;
@@ -117,7 +138,12 @@ impl Layout {
                 range,
             });
         }
-        recovered.unlisted.extend(listed.into_keys());
+        for (slot, bytes) in listed {
+            recovered.unlisted.push(slot);
+            if bytes >= SEGMENT_HEADER_BYTES as u64 {
+                targets.push(Target::unused(slot));
+            }
+        }
         targets.sort_unstable_by_key(|target| target.life.sequence);
         Ok(Layout {
             targets: targets.into(),

@@ -194,18 +194,24 @@ impl Recovery {
     }
 
     fn enter(&mut self, target: Target) {
-        if let Range::Sealed { first_lsn, .. } = target.range {
-            self.expected = first_lsn;
+        match target.range {
+            Range::Sealed { first_lsn, .. } => self.expected = first_lsn,
+            Range::Open => self.tail.enter(),
+            Range::Unused => {}
         }
-        self.recovered.begin(self.wal, &target);
-        self.tail.enter();
+        if target.range != Range::Unused {
+            self.recovered.begin(self.wal, &target);
+        }
         self.current = Some((target, Window::new(target.slot, target.file_bytes)));
     }
 
     /// Reads on by one header, block or page.
     fn read_on(&mut self, target: Target, window: &mut Window) -> Result<Progress, RecoveryError> {
         if window.start() == 0 {
-            return Ok(self.read_segment_header(&target, window));
+            return self.read_segment_header(&target, window);
+        }
+        if target.range == Range::Unused {
+            return Ok(Progress::Ended);
         }
         if let Range::Sealed { end_lsn, .. } = target.range
             && self.expected == end_lsn
@@ -240,10 +246,14 @@ impl Recovery {
         self.read_block(&target, window, header)
     }
 
-    fn read_segment_header(&mut self, target: &Target, window: &mut Window) -> Progress {
+    fn read_segment_header(
+        &mut self,
+        target: &Target,
+        window: &mut Window,
+    ) -> Result<Progress, RecoveryError> {
         let bytes = match window.peek(SEGMENT_HEADER_BYTES) {
             Ok(bytes) => bytes,
-            Err(plan) => return Progress::Needs(plan),
+            Err(plan) => return Ok(Progress::Needs(plan)),
         };
         let expected = SegmentHeader {
             id: SegmentId {
@@ -253,10 +263,24 @@ impl Recovery {
             incarnation: target.life.incarnation,
             file_bytes: target.file_bytes,
         };
-        let header_is_good = SegmentHeader::decode(bytes) == Ok(expected);
-        self.recovered.note_header(header_is_good);
+        let header = SegmentHeader::decode(bytes);
+        if let Ok(SegmentHeader {
+            id: SegmentId { wal, sequence },
+            ..
+        }) = header
+            && wal == self.wal
+            && sequence >= self.recovered.next_sequence
+        {
+            let path = FilePath {
+                wal,
+                slot: Some(target.slot),
+            };
+            return Err(RecoveryError::ManifestOutdated { path, sequence });
+        }
+        self.recovered
+            .note_header(target.slot, header == Ok(expected));
         window.skip(SEGMENT_HEADER_BYTES);
-        Progress::Moved
+        Ok(Progress::Moved)
     }
 
     /// A block with an intact header is at the start of the window.
@@ -321,7 +345,7 @@ impl Recovery {
     ) -> Result<(), RecoveryError> {
         let slot = target.slot;
         match target.range {
-            Range::Open => {
+            Range::Open | Range::Unused => {
                 self.tail.miss(slot, offset, error);
                 Ok(())
             }
