@@ -24,6 +24,7 @@
 mod adopted;
 mod batcher;
 mod block;
+pub mod inspect;
 mod log;
 mod manifest;
 mod names;

@@ -20,7 +20,12 @@ const SECTOR: usize = 512;
 /// Something handed to the disk and not reported back yet.
 #[derive(Clone, Debug)]
 pub enum Flight {
-    Block { lsn: Lsn, slot: u32, offset: usize, bytes: Vec<u8> },
+    Block {
+        lsn: Lsn,
+        slot: u32,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
     Work(SegmentWork),
 }
 
@@ -47,7 +52,12 @@ impl Disk {
     /// Carries out the `index`th thing in flight and reports it.
     pub fn complete(&mut self, index: usize, wal: &mut Wal) {
         match self.flights.remove(index) {
-            Flight::Block { lsn, slot, offset, bytes } => {
+            Flight::Block {
+                lsn,
+                slot,
+                offset,
+                bytes,
+            } => {
                 self.write(slot, offset, &bytes);
                 wal.on_written(lsn);
             }
@@ -85,7 +95,10 @@ impl Disk {
 
     fn write(&mut self, slot: u32, offset: usize, bytes: &[u8]) {
         assert!(offset.is_multiple_of(4096) && bytes.len().is_multiple_of(4096));
-        let file = self.files.get_mut(&slot).expect("a block is written to a file that exists");
+        let file = self
+            .files
+            .get_mut(&slot)
+            .expect("a block is written to a file that exists");
         file[offset..offset + bytes.len()].copy_from_slice(bytes);
         for at in (offset..offset + bytes.len()).step_by(SECTOR) {
             self.volatile.remove(&(slot, at));
@@ -104,14 +117,24 @@ impl Disk {
         }
         for flight in std::mem::take(&mut self.flights) {
             match flight {
-                Flight::Block { slot, offset, bytes, .. } => {
+                Flight::Block {
+                    slot,
+                    offset,
+                    bytes,
+                    ..
+                } => {
                     self.write_in_part(rng, slot, offset, &bytes);
                 }
                 Flight::Work(SegmentWork::WriteHeader { slot, bytes }) => {
                     self.write_in_part(rng, slot, 0, &bytes[..]);
                 }
                 Flight::Work(SegmentWork::Prepare { slot, bytes }) => {
-                    let len = [None, Some(0), Some(4096 + rng.below(4096)), Some(bytes as usize)];
+                    let len = [
+                        None,
+                        Some(0),
+                        Some(4096 + rng.below(4096)),
+                        Some(bytes as usize),
+                    ];
                     if let Some(len) = len[rng.below(4)] {
                         self.files.insert(slot, vec![0; len]);
                     }
@@ -145,7 +168,9 @@ impl Disk {
     }
 
     fn write_in_part(&mut self, rng: &mut Rng, slot: u32, offset: usize, bytes: &[u8]) {
-        let Some(file) = self.files.get_mut(&slot) else { return };
+        let Some(file) = self.files.get_mut(&slot) else {
+            return;
+        };
         let granularity = if rng.one_in(2) { SECTOR } else { 4096 };
         let fate = rng.below(4);
         for (i, part) in bytes.chunks(granularity).enumerate() {

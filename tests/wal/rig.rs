@@ -24,7 +24,10 @@ pub fn recover(disk: &Disk) -> Result<(Vec<RecoveredRecord>, Recovered), Recover
             RecoveryStep::Record(record) => records.push(record),
             RecoveryStep::Done => return Ok((records, recovery.finish())),
             RecoveryStep::Read(plan) => {
-                assert!(plan.bytes > 0 && plan.bytes.is_multiple_of(4096), "{plan:?}");
+                assert!(
+                    plan.bytes > 0 && plan.bytes.is_multiple_of(4096),
+                    "{plan:?}"
+                );
                 let start = plan.offset as usize;
                 let file = &disk.files[&plan.slot];
                 recovery.on_read(&file[start..start + plan.bytes])?;
@@ -99,7 +102,12 @@ impl Rig {
         let lsn = self.wal.append(record, priority);
         assert_eq!(allowed.err(), lsn.err(), "can_append foretells append");
         let lsn = lsn?;
-        self.appended.push(Appended { lsn, kind, tp, payload });
+        self.appended.push(Appended {
+            lsn,
+            kind,
+            tp,
+            payload,
+        });
         Ok(lsn)
     }
 
@@ -130,7 +138,10 @@ impl Rig {
             assert_eq!(block.lsn, self.acked.next(), "durability has no gaps");
             self.acked = block.lsn;
             let buffer = self.buffers.remove(&block.lsn).unwrap();
-            let expected = self.appended.iter().filter(|record| record.lsn == block.lsn);
+            let expected = self
+                .appended
+                .iter()
+                .filter(|record| record.lsn == block.lsn);
             assert_eq!(expected.clone().count(), block.records.len());
             for (record, expected) in block.records.iter().zip(expected) {
                 assert_eq!((record.kind, record.tp), (expected.kind, expected.tp));
@@ -155,15 +166,6 @@ impl Rig {
         self.pump();
         while !self.disk.flights.is_empty() {
             self.complete(0);
-            self.pump();
-        }
-    }
-
-    /// Completes work on files only, in order, until there is none.
-    pub fn drain_work(&mut self) {
-        self.pump();
-        while let Some(i) = self.disk.flights.iter().position(|f| matches!(f, Flight::Work(_))) {
-            self.complete(i);
             self.pump();
         }
     }
@@ -201,7 +203,10 @@ impl Rig {
         self.config.run_seed += 1;
         self.wal = Wal::open(self.config, &recovered).unwrap();
         self.appended = records.iter().map(appended).collect();
-        self.segments = records.iter().map(|r| (r.lsn, r.position.segment)).collect();
+        self.segments = records
+            .iter()
+            .map(|r| (r.lsn, r.position.segment))
+            .collect();
         // What survived is served, so it counts as acknowledged from now on.
         self.acked = Lsn(recovered.next_lsn.0 - 1);
         self.reclaimed.clear();
@@ -213,10 +218,16 @@ impl Rig {
     /// Recovered are all of the records up to some point at or after the last that was
     /// acknowledged, but for those of segments that were given up, which may be missing.
     fn check(&self, records: &[RecoveredRecord], next_lsn: Lsn) {
-        assert!(next_lsn > self.acked, "cut at {next_lsn:?}, acknowledged {:?}", self.acked);
+        assert!(
+            next_lsn > self.acked,
+            "cut at {next_lsn:?}, acknowledged {:?}",
+            self.acked
+        );
         let mut expected = self.appended.iter().filter(|record| record.lsn < next_lsn);
         let may_be_missing = |record: &Appended| {
-            self.segments.get(&record.lsn).is_some_and(|id| self.reclaimed.contains(id))
+            self.segments
+                .get(&record.lsn)
+                .is_some_and(|id| self.reclaimed.contains(id))
         };
         for record in records.iter().map(appended) {
             loop {
@@ -235,19 +246,15 @@ impl Rig {
     /// Every record can be read where recovery says it is.
     fn check_positions(&mut self, records: &[RecoveredRecord]) {
         for record in records {
-            let slot = self.wal.pin(record.position.segment).expect("its segment is live");
+            let slot = self
+                .wal
+                .pin(record.position.segment)
+                .expect("its segment is live");
             let start = record.position.offset as usize;
             let bytes = &self.disk.files[&slot][start..start + record.payload.len()];
             assert_eq!(bytes, record.payload);
             self.wal.unpin(slot);
         }
-    }
-
-    /// The manifest that is wanted next, if it is the only work there is.
-    pub fn flights_are_only_manifests(&self) -> bool {
-        let manifest =
-            |f: &Flight| matches!(f, Flight::Work(SegmentWork::WriteManifest { .. }));
-        self.disk.flights.iter().all(manifest)
     }
 }
 

@@ -30,7 +30,7 @@ pub use error::RecoveryError;
 pub use found::{Cut, Recovered, RecoveredSegment};
 use layout::{Layout, Range, Target};
 use tail::Tail;
-use window::Window;
+pub(super) use window::Window;
 
 use super::block::{self, BLOCK_HEADER_BYTES, BlockError, BlockHeader};
 use super::names::FilePath;

@@ -8,7 +8,7 @@ use crate::base::limits;
 
 /// A stretch of one file that moves forward.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(in crate::wal) struct Window {
     slot: u32,
     file_bytes: u32,
     /// Where in the file `buffer` begins.
@@ -23,6 +23,14 @@ impl Window {
             file_bytes,
             start: 0,
             buffer: BytesMut::new(),
+        }
+    }
+
+    /// A window that begins further on in the file.
+    pub fn starting_at(slot: u32, file_bytes: u32, start: u32) -> Window {
+        Window {
+            start,
+            ..Window::new(slot, file_bytes)
         }
     }
 
