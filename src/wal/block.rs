@@ -4,7 +4,7 @@
 use bytes::{Buf, BufMut};
 use thiserror::Error;
 
-use super::record::{RECORD_HEADER_BYTES, RecordHeader, RecordKind};
+use super::record::{self, RECORD_HEADER_BYTES, RecordHeader, RecordKind};
 use crate::base::{Lsn, TopicPartition, checksum, limits};
 use crate::kafka::batch::{self, BatchHeader};
 
@@ -181,8 +181,9 @@ pub(super) fn verify(header: &BlockHeader, block: &[u8]) -> Result<Vec<RecordSpa
     if spans.len() != header.record_count as usize || block.len() != header.bytes_used as usize {
         return Err(BlockError::Layout);
     }
-    for span in spans.iter().filter(|span| span.kind == RecordKind::Batch) {
-        verify_batch(block.get(span.payload_at..span.payload_at + span.payload_bytes))?;
+    for span in &spans {
+        let payload = block.get(span.payload_at..span.payload_at + span.payload_bytes);
+        verify_payload(span.kind, payload.ok_or(BlockError::Layout)?)?;
     }
     Ok(spans)
 }
@@ -212,8 +213,18 @@ fn record_at(block: &[u8], at: usize) -> Result<(RecordSpan, &[u8]), BlockError>
     ))
 }
 
-fn verify_batch(payload: Option<&[u8]>) -> Result<(), BlockError> {
-    let payload = payload.ok_or(BlockError::Layout)?;
+fn verify_payload(kind: RecordKind, payload: &[u8]) -> Result<(), BlockError> {
+    match kind {
+        RecordKind::Batch => verify_batch(payload),
+        RecordKind::LogStart => match record::decode_log_start(payload) {
+            Some(_) => Ok(()),
+            None => Err(BlockError::Layout),
+        },
+        RecordKind::PartitionState => Ok(()),
+    }
+}
+
+fn verify_batch(payload: &[u8]) -> Result<(), BlockError> {
     let header = BatchHeader::decode(payload).map_err(|_| BlockError::Batch)?;
     if header.total_bytes() != payload.len() {
         return Err(BlockError::Batch);
