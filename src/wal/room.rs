@@ -4,6 +4,10 @@ use super::Priority;
 use super::segments::{Segments, State};
 use crate::base::limits;
 
+/// Segments that a WAL can get hold of when it is opened, whatever its budget: one to write to and
+/// the reserve.
+pub(super) const SEGMENTS_AT_OPEN: usize = 1 + limits::WAL_RESERVE_SEGMENTS;
+
 /// The files of one WAL, counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Room {
@@ -11,8 +15,13 @@ pub(super) struct Room {
     pub claimed: usize,
     /// Files that may be claimed as they are.
     pub free: usize,
+    /// Files being created.
+    pub filling: usize,
     /// Segments with blocks.
     pub live: usize,
+    /// Reclaimed files of the right size that the budget allows to be kept for another life. The
+    /// others are deleted.
+    pub keepable: usize,
     /// Bytes of all files.
     pub bytes: u64,
     /// Bytes over the budget that this run may use, so that even a WAL whose budget is used up
@@ -21,20 +30,17 @@ pub(super) struct Room {
     budget: u64,
     segment_bytes: u64,
     files: usize,
-    /// Spares, free files, and those that are about to be.
-    obtainable: i64,
-    /// Bytes of all files that are not about to be deleted.
+    /// Bytes of all files that are to stay.
     lasting_bytes: u64,
     stalled: bool,
 }
 
 impl Room {
-    /// The room of a WAL that has just been opened: an active segment and the reserve must be
-    /// obtainable, whatever the budget says.
+    /// The room of a WAL that has just been opened: see [`SEGMENTS_AT_OPEN`].
     pub fn at_open(segments: &Segments) -> Room {
         let room = Room::default().recounted(segments);
-        let wanted = 1 + limits::WAL_RESERVE_SEGMENTS as i64;
-        let missing = wanted - room.obtainable - room.creatable(room.budget).max(0);
+        let missing =
+            SEGMENTS_AT_OPEN as i64 - room.obtainable() - room.creatable(room.budget).max(0);
         let overdrawn = room.lasting_bytes.saturating_sub(room.budget);
         let bytes = u64::try_from(missing).unwrap_or(0) * room.segment_bytes;
         Room {
@@ -48,12 +54,13 @@ impl Room {
         let size = segments.config.segment_bytes;
         let mut room = Room {
             overdraft: self.overdraft,
-            budget: segments.config.disk_bytes_max,
+            budget: segments.config.disk_bytes_max.min(i64::MAX as u64 / 2),
             segment_bytes: u64::from(size),
             files: segments.slots.len(),
             stalled: segments.is_fill_stalled(),
             ..Room::default()
         };
+        let mut reclaimed = 0;
         for file in segments.slots.values() {
             let bytes = u64::from(file.bytes);
             room.bytes += bytes;
@@ -64,24 +71,26 @@ impl Room {
                 }
                 State::Free => room.free += 1,
                 State::Active { .. } | State::Sealed { .. } => room.live += 1,
-                State::Filling => room.obtainable += 1,
-                State::Reclaimed { .. } if file.bytes == size => room.obtainable += 1,
+                State::Filling => room.filling += 1,
                 State::Reclaimed { .. } | State::Deleting { .. } => room.lasting_bytes -= bytes,
             }
+            let is_reclaimed = matches!(file.state, State::Reclaimed { .. });
+            reclaimed += usize::from(is_reclaimed && file.bytes == size);
         }
-        room.obtainable += (room.claimed + room.free) as i64;
+        room.keepable = reclaimed.min(room.creatable(room.budget).max(0) as usize);
+        room.lasting_bytes += room.keepable as u64 * room.segment_bytes;
         room
+    }
+
+    /// Spares, free files, and those that are about to be.
+    fn obtainable(&self) -> i64 {
+        (self.claimed + self.free + self.filling + self.keepable) as i64
     }
 
     /// Whether one more file may be created.
     pub fn may_create(&self) -> bool {
         self.files < limits::WAL_SEGMENTS_MAX
             && self.bytes + self.segment_bytes <= self.budget + self.overdraft
-    }
-
-    /// Whether a reclaimed file is kept: not while there are more than the budget allows.
-    pub fn may_recycle(&self) -> bool {
-        self.lasting_bytes <= self.budget + self.overdraft
     }
 
     /// Segments that records of this priority may still roll into. The broker's own may use what
@@ -91,7 +100,7 @@ impl Room {
             Priority::Data => self.creatable(self.budget),
             Priority::Internal => self.creatable(self.budget + self.overdraft).max(0),
         };
-        self.obtainable
+        self.obtainable()
             + if self.stalled {
                 creatable.min(0)
             } else {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::manifest::{Entry, EntryContent, Life, Manifest};
 use super::recovery::Recovered;
-use super::room::Room;
+use super::room::{Room, SEGMENTS_AT_OPEN};
 use super::segment::{self, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::{LiveSegment, Priority, SegmentWork, WalConfig, WalStats};
 use crate::base::{Lsn, SegmentId, limits};
@@ -77,7 +77,7 @@ pub(super) struct Active {
 #[derive(Debug)]
 pub(super) struct Segments {
     pub config: WalConfig,
-    /// Spares to keep; none in an adopted WAL, where nothing is recycled either.
+    /// Spares to keep; none in an adopted WAL.
     spares_wanted: usize,
     pub slots: BTreeMap<u32, Slot>,
     /// Sequence to slot, of every file that has a life.
@@ -134,9 +134,22 @@ impl Segments {
             segments.insert(found.slot, found.file_bytes, state);
             segments.lives.insert(found.id.sequence, found.slot);
         }
+        let live: u64 = recovered
+            .segments
+            .iter()
+            .map(|found| u64::from(found.file_bytes))
+            .sum();
+        let size = u64::from(config.segment_bytes);
+        let budgeted = config.disk_bytes_max.saturating_sub(live) / size;
+        let mut keepable = if adopted {
+            0
+        } else {
+            budgeted.max(SEGMENTS_AT_OPEN as u64)
+        };
         for &(slot, bytes) in &recovered.free {
+            let keep = keepable > 0 && bytes == config.segment_bytes;
+            keepable -= u64::from(keep);
             // Not deleted before a manifest without it is durable: the old one may call it open.
-            let keep = !adopted && bytes == config.segment_bytes;
             let state = if keep {
                 State::Free
             } else {
@@ -233,10 +246,10 @@ impl Segments {
     fn claim_spares(&mut self) {
         while self.room.claimed < self.spares_wanted {
             let size = self.config.segment_bytes;
-            let may_recycle = self.room.may_recycle();
+            let may_keep = self.room.keepable > 0;
             let free = self.slots.iter_mut().find(|(_, file)| match file.state {
                 State::Free => true,
-                State::Reclaimed { .. } => may_recycle && file.pins == 0 && file.bytes == size,
+                State::Reclaimed { .. } => may_keep && file.pins == 0 && file.bytes == size,
                 _ => false,
             });
             let Some((&slot, file)) = free else { return };
@@ -258,7 +271,8 @@ impl Segments {
     }
 
     fn poll_fill(&mut self) -> Option<SegmentWork> {
-        let enough = self.room.claimed + self.room.free >= self.spares_wanted;
+        let enough =
+            self.room.claimed + self.room.free >= self.spares_wanted || self.room.filling > 0;
         // Nothing is created before the first manifest of this run is durable: a directory with
         // segment files always has a manifest.
         if enough || self.fill_stalled || self.durable_generation == 0 || !self.room.may_create() {
@@ -318,7 +332,7 @@ impl Segments {
     }
 
     fn is_recyclable(&self, file: &Slot) -> bool {
-        self.spares_wanted > 0 && file.bytes == self.config.segment_bytes && self.room.may_recycle()
+        file.bytes == self.config.segment_bytes && self.room.keepable > 0
     }
 
     /// The manifest handed out last has replaced the one before, durably.

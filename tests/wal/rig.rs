@@ -258,7 +258,7 @@ impl Rig {
     }
 }
 
-fn appended(record: &RecoveredRecord) -> Appended {
+pub fn appended(record: &RecoveredRecord) -> Appended {
     Appended {
         lsn: record.lsn,
         kind: record.kind,
