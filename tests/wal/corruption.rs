@@ -18,8 +18,8 @@ fn image(restarts: usize) -> Rig {
     let mut rng = Rng(11);
     let mut rig = Rig::ready(config(SIZE, 8));
     for run in 0..=restarts {
-        for i in 0..24 {
-            let record = any(&mut rng, i, 2500);
+        for i in 0..16 {
+            let record = any(&mut rng, i, 1800);
             rig.append(record, Priority::Internal).unwrap();
             rig.drain();
         }
@@ -81,7 +81,7 @@ fn any_damage_to_a_log_that_was_closed_is_an_error_or_harmless() {
     });
     // Harmless are padding, the headers of segments, and what is void or free.
     assert!(
-        errors > 60_000 && harmless > 10_000,
+        errors > 20_000 && harmless > 10_000,
         "{errors} errors, {harmless} harmless"
     );
 }
@@ -100,7 +100,7 @@ fn any_damage_to_a_log_that_crashed_costs_at_most_its_last_block() {
             cuts += usize::from(kept == attested);
         }
     });
-    assert!(errors > 30_000 && cuts > 50, "{errors} errors, {cuts} cuts");
+    assert!(errors > 10_000 && cuts > 50, "{errors} errors, {cuts} cuts");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_lost_sector_or_page_is_damage_too() {
             }
         }
     }
-    assert!(errors > 100, "{errors}");
+    assert!(errors > 80, "{errors}");
 }
 
 /// Everything that inspection finds in a file.

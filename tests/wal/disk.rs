@@ -41,6 +41,14 @@ pub struct Disk {
 }
 
 impl Disk {
+    pub fn holding(files: BTreeMap<u32, Vec<u8>>, manifest: Vec<u8>) -> Disk {
+        Disk {
+            files,
+            manifest: Some(manifest),
+            ..Disk::default()
+        }
+    }
+
     pub fn list(&self) -> Vec<ListedFile> {
         let listed = |(&slot, bytes): (&u32, &Vec<u8>)| ListedFile {
             slot,

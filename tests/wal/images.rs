@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use corelane::base::{Lsn, limits::KIB};
 use corelane::wal::{
-    BlockError, Manifest, ManifestError, Priority, RecoveryError, SEGMENT_HEADER_BYTES, SegmentWork,
+    BlockError, FilePath, Manifest, ManifestError, Priority, RecoveryError, SEGMENT_HEADER_BYTES,
+    SegmentWork,
 };
 
 use crate::disk::{Disk, Flight};
@@ -426,13 +427,23 @@ fn what_the_directory_gives_away_is_refused() {
     let rig = with_blocks(20);
     let manifest = Manifest::decode(rig.disk.manifest.as_ref().unwrap()).unwrap();
     let live = rig.wal.live_segments().next().unwrap().slot;
-    let path = corelane::wal::FilePath { wal: 3, slot: None };
-    let of_live = corelane::wal::FilePath {
+    for (name, change, expected) in directories(manifest, live) {
+        let mut disk = rig.disk.clone();
+        change(&mut disk);
+        assert_eq!(recover(&disk).unwrap_err(), expected, "{name}");
+    }
+}
+
+type Change = Box<dyn Fn(&mut Disk)>;
+
+/// What happens to a directory with this manifest and a live segment in this slot, and the error.
+fn directories(manifest: Manifest, live: u32) -> Vec<(&'static str, Change, RecoveryError)> {
+    let path = FilePath { wal: 3, slot: None };
+    let of_live = FilePath {
         wal: 3,
         slot: Some(live),
     };
-    type Change = Box<dyn Fn(&mut Disk)>;
-    let cases: Vec<(&str, Change, RecoveryError)> = vec![
+    vec![
         (
             "no manifest",
             Box::new(|disk| disk.manifest = None),
@@ -496,12 +507,7 @@ fn what_the_directory_gives_away_is_refused() {
                 sequence: 1,
             },
         ),
-    ];
-    for (name, change, expected) in cases {
-        let mut disk = rig.disk.clone();
-        change(&mut disk);
-        assert_eq!(recover(&disk).unwrap_err(), expected, "{name}");
-    }
+    ]
 }
 
 #[test]

@@ -112,15 +112,19 @@ fn run(seed: u64, ops: Vec<Op>) {
             }
         }
     }
-    // The end of every history: with space and time enough, data is taken again.
-    rig.disk.is_full = false;
-    rig.wal.retry();
     for (slot, ..) in pins {
         rig.wal.unpin(slot);
     }
-    rig.settle(&mut rng);
+    finish(&mut rig, &mut rng);
+}
+
+/// The end of every history: with space and time enough, data is taken again.
+fn finish(rig: &mut Rig, rng: &mut Rng) {
+    rig.disk.is_full = false;
+    rig.wal.retry();
+    rig.settle(rng);
     while rig.reclaim_oldest() {}
-    rig.settle(&mut rng);
+    rig.settle(rng);
     for i in 0..40 {
         let record = records::batch(records::tp(9), i, rng.bytes(10_000));
         match rig.append(record, Priority::Data) {
@@ -133,7 +137,7 @@ fn run(seed: u64, ops: Vec<Op>) {
                 );
             }
         }
-        rig.settle(&mut rng);
+        rig.settle(rng);
     }
     assert_eq!(rig.acked, rig.wal.durable());
     assert!(

@@ -7,7 +7,7 @@ use corelane::base::{Lsn, SegmentId, TopicPartition};
 use corelane::wal::recovery::RecoveredRecord;
 use corelane::wal::{
     AppendError, Priority, Record, RecordKind, Recovered, Recovery, RecoveryError, RecoveryStep,
-    SegmentWork, Wal, WalConfig,
+    Wal, WalConfig,
 };
 
 use crate::disk::{Disk, Flight};

@@ -212,7 +212,7 @@ fn a_record_too_large_for_any_segment_is_told_from_one_that_must_wait() {
 
 #[test]
 fn appended_bytes_wait_for_the_disk_when_they_are_too_many() {
-    let mut rig = Rig::ready(config(128 * MIB as u32, 4));
+    let mut rig = Rig::ready(config(40 * MIB as u32, 4));
     let body = Bytes::from(vec![9; 4 * MIB]);
     let record = || (Record::partition_state(tp(1), body.clone()), body.clone());
     let fill = |rig: &mut Rig, priority| {
