@@ -91,7 +91,7 @@ impl AdoptedWal {
 
     /// Whether no segment file is left: then the directory may go, its manifest first.
     pub fn is_empty(&self) -> bool {
-        self.segments.slots.is_empty() && self.segments.is_manifest_current()
+        self.segments.is_empty() && self.segments.is_manifest_current()
     }
 
     /// The state in figures.

@@ -31,7 +31,6 @@ mod names;
 mod plan;
 mod record;
 pub mod recovery;
-mod room;
 mod segment;
 mod segments;
 
