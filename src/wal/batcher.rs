@@ -287,3 +287,150 @@ fn described(place: Place, records: &[Record]) -> Vec<DurableRecord> {
     };
     records.iter().map(describe).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::base::TopicId;
+    use crate::base::limits::{KIB, MIB};
+    use crate::wal::{Priority, Recovered, SegmentWork, Wal, WalConfig};
+
+    fn wal() -> Wal {
+        let segment_bytes = 16 * MIB as u32;
+        let disk_bytes_max = 4 * u64::from(segment_bytes);
+        let config = WalConfig {
+            wal: 0,
+            segment_bytes,
+            disk_bytes_max,
+            run_seed: 1,
+        };
+        let mut wal = Wal::open(config, &Recovered::fresh(0)).unwrap();
+        while let Some(work) = wal.poll_segment() {
+            match work {
+                SegmentWork::Prepare { slot, .. } => wal.on_prepared(slot),
+                SegmentWork::WriteHeader { slot, .. } => wal.on_header_written(slot),
+                SegmentWork::WriteManifest { .. } => wal.on_manifest_written(),
+                SegmentWork::Delete { slot } => wal.on_deleted(slot),
+            }
+        }
+        wal
+    }
+
+    fn append(wal: &mut Wal, bytes: usize) -> Lsn {
+        let tp = TopicPartition {
+            topic: TopicId([1; 16]),
+            partition: 0,
+        };
+        let record = Record::partition_state(tp, Bytes::from(vec![1; bytes]));
+        wal.append(record, Priority::Internal).unwrap()
+    }
+
+    #[test]
+    fn the_more_is_in_flight_the_fuller_a_block_must_be() {
+        let mut wal = wal();
+        let headers = BLOCK_HEADER_BYTES + RECORD_HEADER_BYTES;
+        let mut plans = Vec::new();
+        for in_flight in 0..limits::WAL_WRITES_IN_FLIGHT_MAX {
+            let threshold = limits::WAL_GROUP_BYTES_PER_WRITE * in_flight;
+            if in_flight > 0 {
+                append(&mut wal, threshold - headers - 1);
+                assert!(
+                    wal.poll_write().is_none(),
+                    "a byte too few with {in_flight} in flight"
+                );
+                // 28 bytes of header alone, which are more than the one missing.
+                append(&mut wal, 0);
+            } else {
+                append(&mut wal, 1);
+            }
+            plans.push(wal.poll_write().expect("worth a write"));
+            assert!(wal.poll_write().is_none(), "nothing is pending");
+        }
+        // Full blocks wait for a free write only.
+        let full = append(&mut wal, MIB);
+        assert!(wal.poll_write().is_none());
+        wal.on_written(plans[3].lsn);
+        assert_eq!(wal.poll_write().map(|plan| plan.lsn), Some(full));
+    }
+
+    #[test]
+    fn what_arrives_while_a_write_is_in_flight_goes_out_in_the_next() {
+        let mut wal = wal();
+        append(&mut wal, 10);
+        let first = wal.poll_write().expect("nothing is in flight");
+        for _ in 0..100 {
+            assert_eq!(append(&mut wal, 10), first.lsn.next());
+            assert!(wal.poll_write().is_none());
+        }
+        wal.on_written(first.lsn);
+        let second = wal.poll_write().expect("nothing is in flight any more");
+        assert_eq!((second.lsn, second.record_count()), (first.lsn.next(), 100));
+    }
+
+    #[test]
+    fn blocks_are_sealed_at_their_target_and_a_larger_record_has_its_own() {
+        let mut wal = wal();
+        let mut lsns = Vec::new();
+        for kib in [600, 400, 100, 2500, 1, 1024, 1] {
+            lsns.push(append(&mut wal, kib * KIB).0);
+        }
+        assert_eq!(lsns, [1, 1, 2, 3, 4, 5, 6]);
+        let plans: Vec<_> = std::iter::from_fn(|| wal.poll_write()).collect();
+        let found: Vec<_> = plans
+            .iter()
+            .map(|plan| (plan.lsn.0, plan.record_count()))
+            .collect();
+        assert_eq!(
+            found,
+            [(1, 2), (2, 1), (3, 1), (4, 1), (5, 1)],
+            "the last is not worth it"
+        );
+        let mut next = 4096;
+        for plan in &plans {
+            assert!(plan.bytes.is_multiple_of(4096) && plan.offset == next);
+            next += plan.bytes as u32;
+        }
+    }
+
+    #[test]
+    fn durability_follows_the_unbroken_prefix() {
+        let mut wal = wal();
+        for _ in 0..5 {
+            append(&mut wal, 2 * MIB);
+        }
+        let plans: Vec<_> = std::iter::from_fn(|| wal.poll_write()).collect();
+        assert_eq!(plans.len(), 5);
+        for (written, durable) in [(3, 0), (1, 1), (5, 1), (2, 3), (4, 5)] {
+            wal.on_written(Lsn(written));
+            assert_eq!(wal.durable(), Lsn(durable));
+        }
+        let lsns: Vec<_> = std::iter::from_fn(|| wal.poll_durable())
+            .map(|b| b.lsn.0)
+            .collect();
+        assert_eq!(lsns, [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    #[should_panic(expected = "Lsn(1) is not in flight")]
+    fn a_write_is_not_reported_twice() {
+        let mut wal = wal();
+        append(&mut wal, 10);
+        let plan = wal.poll_write().expect("nothing is in flight");
+        wal.on_written(plan.lsn);
+        wal.on_written(plan.lsn);
+    }
+
+    #[test]
+    fn a_block_is_copied_over_whatever_the_buffer_held() {
+        let mut wal = wal();
+        append(&mut wal, 5000);
+        let plan = wal.poll_write().expect("nothing is in flight");
+        let mut clean = vec![0; plan.bytes];
+        let mut dirty = vec![0xff; plan.bytes];
+        plan.copy_to(&mut clean);
+        plan.copy_to(&mut dirty);
+        assert_eq!(clean, dirty);
+    }
+}

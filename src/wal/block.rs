@@ -235,3 +235,180 @@ fn verify_batch(payload: &[u8]) -> Result<(), BlockError> {
         Err(BlockError::BatchCrc)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::TopicId;
+    use crate::kafka::batch::HEADER_BYTES;
+
+    const LIFE: u64 = 77;
+
+    fn header() -> BlockHeader {
+        BlockHeader {
+            bytes_used: 44,
+            record_count: 0,
+            lsn: Lsn(9),
+            durable: Lsn(5),
+            incarnation: LIFE,
+            records_crc: seed(LIFE),
+        }
+    }
+
+    #[test]
+    fn headers_are_read_back_or_named() {
+        let good = header();
+        let max = limits::WAL_BLOCK_BYTES_MAX as u32;
+        let cases = [
+            (good, Ok(good)),
+            (
+                BlockHeader {
+                    incarnation: 78,
+                    ..good
+                },
+                Err(BlockError::Stale),
+            ),
+            (
+                BlockHeader {
+                    bytes_used: 43,
+                    ..good
+                },
+                Err(BlockError::Impossible),
+            ),
+            (
+                BlockHeader {
+                    bytes_used: max + 1,
+                    ..good
+                },
+                Err(BlockError::Impossible),
+            ),
+            (
+                BlockHeader {
+                    record_count: 1,
+                    ..good
+                },
+                Err(BlockError::Impossible),
+            ),
+            (
+                BlockHeader {
+                    durable: Lsn(9),
+                    ..good
+                },
+                Err(BlockError::Impossible),
+            ),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(
+                BlockHeader::decode(&header.encode(), LIFE),
+                expected,
+                "{header:?}"
+            );
+        }
+        let bytes = good.encode();
+        assert_eq!(
+            BlockHeader::decode(&bytes[..43], LIFE),
+            Err(BlockError::Absent)
+        );
+        assert_eq!(BlockHeader::decode(&[0; 44], LIFE), Err(BlockError::Absent));
+        assert_eq!(
+            BlockHeader::decode(&[0; 44], 0),
+            Err(BlockError::Header),
+            "not even then"
+        );
+        for bit in 0..44 * 8 {
+            let mut bytes = bytes;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(
+                BlockHeader::decode(&bytes, LIFE),
+                Err(BlockError::Header),
+                "bit {bit}"
+            );
+        }
+    }
+
+    fn record(kind: u8, payload: &[u8], claimed: usize) -> Vec<u8> {
+        let tp = TopicPartition {
+            topic: TopicId([3; 16]),
+            partition: 4,
+        };
+        let kind_is = RecordKind::LogStart;
+        let mut bytes = RecordHeader {
+            kind: kind_is,
+            payload_bytes: claimed as u32,
+            tp,
+        }
+        .encode();
+        bytes[0] = kind;
+        [&bytes[..], payload].concat()
+    }
+
+    fn a_batch() -> Vec<u8> {
+        let mut bytes = vec![0; HEADER_BYTES + 3];
+        bytes[11] = (HEADER_BYTES + 3 - 12) as u8;
+        bytes[16] = 2;
+        let crc = checksum::crc32c(&bytes[21..]);
+        bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn records_are_verified_each_in_its_way() {
+        let good = a_batch();
+        let changed = |at: usize| {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1;
+            bytes
+        };
+        let cases = [
+            (record(1, &good, 64), Ok(1)),
+            (record(2, &[0; 8], 8), Ok(1)),
+            (record(3, &[], 0), Ok(1)),
+            ([record(3, &[], 0), record(1, &good, 64)].concat(), Ok(2)),
+            (Vec::new(), Ok(0)),
+            (record(1, &changed(62), 64), Err(BlockError::BatchCrc)),
+            (record(1, &changed(16), 64), Err(BlockError::Batch)),
+            (record(1, &changed(11), 64), Err(BlockError::Batch)),
+            (record(2, &[0; 7], 7), Err(BlockError::Layout)),
+            (record(1, &good[..60], 60), Err(BlockError::Layout)),
+            (record(1, &good, 65), Err(BlockError::Layout)),
+            (record(3, &[0; 5], usize::MAX), Err(BlockError::Layout)),
+            (vec![3; 20], Err(BlockError::Layout)),
+            (record(0, &[], 0), Err(BlockError::Kind(0))),
+            (record(9, &[], 0), Err(BlockError::Kind(9))),
+        ];
+        for (i, (records, expected)) in cases.into_iter().enumerate() {
+            let block = [&[0; 44], &records[..]].concat();
+            // The CRC that would be right, if the walk gets as far as that.
+            let mut crc = seed(LIFE);
+            let mut at = 44;
+            let mut record_count = 0;
+            while let Ok((span, covered)) = record_at(&block, at) {
+                crc = checksum::crc32c_append(crc, covered);
+                at = span.payload_at + span.payload_bytes;
+                record_count += 1;
+            }
+            // Where it got stuck there would have to be one more.
+            record_count += u32::from(at < block.len());
+            let bytes_used = block.len() as u32;
+            let header = BlockHeader {
+                bytes_used,
+                record_count,
+                records_crc: crc,
+                ..header()
+            };
+            let found = verify(&header, &block).map(|spans| spans.len());
+            assert_eq!(found, expected, "case {i}");
+            let Ok(_) = expected else { continue };
+            let other = BlockHeader {
+                records_crc: crc ^ 1,
+                ..header
+            };
+            assert_eq!(verify(&other, &block), Err(BlockError::Records), "case {i}");
+            let more = BlockHeader {
+                record_count: header.record_count + 1,
+                ..header
+            };
+            assert_eq!(verify(&more, &block), Err(BlockError::Layout), "case {i}");
+        }
+    }
+}

@@ -260,3 +260,142 @@ fn decode_entry(mut input: &[u8]) -> Option<Entry> {
         content,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(slot: u32, content: EntryContent) -> Entry {
+        Entry {
+            slot,
+            file_bytes: 8192,
+            content,
+        }
+    }
+
+    fn open(sequence: u64) -> EntryContent {
+        EntryContent::Open(Life {
+            sequence,
+            incarnation: 1,
+        })
+    }
+
+    fn sealed(sequence: u64, first: u64, end: u64) -> EntryContent {
+        let life = Life {
+            sequence,
+            incarnation: 1,
+        };
+        EntryContent::Sealed {
+            life,
+            first_lsn: Lsn(first),
+            end_lsn: Lsn(end),
+        }
+    }
+
+    fn manifest(contents: &[EntryContent]) -> Manifest {
+        let entries = contents
+            .iter()
+            .zip(0..)
+            .map(|(&content, slot)| entry(slot, content));
+        let entries = entries.collect();
+        Manifest {
+            wal: 1,
+            next_sequence: 10,
+            open_lsn: Lsn(100),
+            durable: Lsn(0),
+            entries,
+        }
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        use EntryContent::Free;
+        let cases = [
+            (vec![], None),
+            (
+                vec![
+                    Free,
+                    open(9),
+                    sealed(1, 1, 100),
+                    open(8),
+                    sealed(7, 100, 100 - 1),
+                ],
+                Some(4),
+            ),
+            (
+                vec![Free, open(9), sealed(1, 1, 50), open(8), sealed(7, 50, 100)],
+                None,
+            ),
+            (vec![sealed(1, 1, 50), sealed(2, 60, 100)], None),
+            (vec![sealed(1, 1, 51), sealed(2, 50, 100)], Some(1)),
+            (vec![sealed(2, 1, 50), sealed(1, 50, 100)], Some(0)),
+            (vec![sealed(1, 0, 50)], Some(0)),
+            (vec![sealed(1, 5, 5)], Some(0)),
+            (vec![sealed(1, 5, 101)], Some(1)),
+            (vec![open(1), sealed(2, 1, 5)], Some(1)),
+            (vec![open(3), open(3)], Some(1)),
+            (vec![open(0)], Some(0)),
+            (vec![open(10)], Some(0)),
+        ];
+        for (contents, expected) in cases {
+            let decoded = Manifest::decode(&manifest(&contents).encode());
+            let error = expected.map(ManifestError::Contradiction);
+            assert_eq!(decoded.err(), error, "{contents:?}");
+        }
+        let mut same_slot = manifest(&[Free, Free]);
+        same_slot.entries[1].slot = 0;
+        let mut odd_size = manifest(&[Free]);
+        odd_size.entries[0].file_bytes = 4097;
+        let far = Manifest {
+            open_lsn: Lsn(u64::MAX - 1),
+            ..manifest(&[])
+        };
+        for (manifest, at) in [(same_slot, 1), (odd_size, 0), (far, 0)] {
+            let error = Err(ManifestError::Contradiction(at));
+            assert_eq!(Manifest::decode(&manifest.encode()), error, "{manifest:?}");
+        }
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let bytes = manifest(&[open(1), EntryContent::Free]).encode();
+        for len in 0..bytes.len() {
+            assert!(Manifest::decode(&bytes[..len]).is_err(), "{len} bytes");
+        }
+        let resummed = |change: fn(&mut Vec<u8>)| {
+            let mut body = bytes[..bytes.len() - 4].to_vec();
+            change(&mut body);
+            let crc = checksum::crc32c(&body);
+            body.extend_from_slice(&crc.to_le_bytes());
+            Manifest::decode(&body).unwrap_err()
+        };
+        assert_eq!(resummed(|body| body[8] = 9), ManifestError::Version(9));
+        assert_eq!(
+            resummed(|body| body[14] = 1),
+            ManifestError::Shape,
+            "a WAL above u16"
+        );
+        assert_eq!(
+            resummed(|body| body[40] = 3),
+            ManifestError::Shape,
+            "a count too high"
+        );
+        assert_eq!(
+            resummed(|body| body[43] = 0xff),
+            ManifestError::Shape,
+            "far too high"
+        );
+        assert_eq!(
+            resummed(|body| body.push(0)),
+            ManifestError::Shape,
+            "a byte too many"
+        );
+        assert_eq!(resummed(|body| body[0] = 0), ManifestError::Shape);
+        assert_eq!(
+            resummed(|body| body[52] = 3),
+            ManifestError::Contradiction(0),
+            "content 3"
+        );
+        assert_eq!(Manifest::decode(&[0; 48]), Err(ManifestError::Shape));
+    }
+}

@@ -211,3 +211,53 @@ impl RecordHeader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TP: TopicPartition = TopicPartition {
+        topic: TopicId([5; 16]),
+        partition: -2,
+    };
+
+    #[test]
+    fn headers_go_both_ways() {
+        for kind in [
+            RecordKind::Batch,
+            RecordKind::LogStart,
+            RecordKind::PartitionState,
+        ] {
+            let header = RecordHeader {
+                kind,
+                payload_bytes: 70_000,
+                tp: TP,
+            };
+            assert_eq!(RecordHeader::decode(&header.encode()), Ok(header));
+            assert_eq!(RecordKind::from_code(kind.code()), Some(kind));
+        }
+        assert_eq!(RecordHeader::decode(&[0; 28]), Err(0));
+        assert_eq!(RecordHeader::decode(&[4; 28]), Err(4));
+    }
+
+    #[test]
+    fn a_log_start_is_read_back() {
+        let record = Record::log_start(TP, i64::MIN + 5);
+        assert_eq!(
+            (record.kind(), record.payload_bytes()),
+            (RecordKind::LogStart, 8)
+        );
+        assert_eq!(decode_log_start(record.body()), Some(i64::MIN + 5));
+        assert_eq!(decode_log_start(&[0; 7]), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "is not the header of a 9-byte body")]
+    fn a_batch_that_could_never_be_recovered_is_not_taken() {
+        let mut head = [0; batch::HEADER_BYTES];
+        head[11] = 49 + 8;
+        head[16] = 2;
+        Record::batch(TP, head, Bytes::from_static(&[0; 8]));
+        Record::batch(TP, head, Bytes::from_static(&[0; 9]));
+    }
+}

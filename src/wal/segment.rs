@@ -118,3 +118,74 @@ pub(super) fn incarnation(run_seed: u64, sequence: u64) -> u64 {
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_back_or_named() {
+        let header = SegmentHeader {
+            id: SegmentId {
+                wal: 1023,
+                sequence: 1 << 40,
+            },
+            incarnation: 0xdead_beef,
+            file_bytes: 512 << 20,
+        };
+        let bytes = header.encode();
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(header));
+        assert_eq!(
+            SegmentHeader::decode(&bytes[..39]),
+            Err(SegmentHeaderError::Absent)
+        );
+        assert_eq!(
+            SegmentHeader::decode(&[0; 4096]),
+            Err(SegmentHeaderError::Absent)
+        );
+        for bit in 0..ENCODED_BYTES * 8 {
+            let mut bytes = bytes;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let named = if bit < 64 {
+                SegmentHeaderError::Absent
+            } else {
+                SegmentHeaderError::Damaged
+            };
+            assert_eq!(SegmentHeader::decode(&bytes), Err(named), "bit {bit}");
+        }
+        let mut other = bytes;
+        other[8] = 2;
+        let sum = crc(header.incarnation, &other[..36]);
+        other[36..40].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(
+            SegmentHeader::decode(&other),
+            Err(SegmentHeaderError::Version(2))
+        );
+    }
+
+    #[test]
+    fn sizes_are_whole_blocks_within_bounds() {
+        let good = [8192, 4 << 20, 512 << 20];
+        let bad = [
+            0,
+            4096,
+            8193,
+            12_000,
+            (512 << 20) + 4096,
+            u64::from(u32::MAX),
+            1 << 40,
+        ];
+        assert!(good.into_iter().all(is_segment_size));
+        assert!(!bad.into_iter().any(is_segment_size));
+    }
+
+    #[test]
+    fn incarnations_differ() {
+        let runs = [0, 1, u64::MAX];
+        let all: std::collections::BTreeSet<u64> = runs
+            .into_iter()
+            .flat_map(|run| (1..1000).map(move |sequence| incarnation(run, sequence)))
+            .collect();
+        assert_eq!(all.len(), 3 * 999);
+    }
+}
