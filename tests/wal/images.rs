@@ -2,10 +2,10 @@
 //! that went wrong, and what must come of it.
 
 use bytes::Bytes;
-use corelane::base::{Lsn, limits::KIB};
+use corelane::base::{Lsn, checksum, limits::KIB};
 use corelane::wal::{
-    BlockError, FilePath, Manifest, ManifestError, Priority, RecoveryError, SEGMENT_HEADER_BYTES,
-    SegmentWork,
+    BlockError, BlockHeader, EntryContent, FilePath, Manifest, ManifestError, Priority,
+    RecoveryError, SEGMENT_HEADER_BYTES, SegmentWork,
 };
 
 use crate::disk::{Disk, Flight};
@@ -261,6 +261,50 @@ fn the_void_block_with_the_next_lsn_at_the_next_place_is_still_void() {
     // The old block 2 now follows it exactly.
     let recovered = rig.restart();
     assert_eq!((recovered.next_lsn, recovered.cut), (Lsn(2), None));
+}
+
+#[test]
+fn a_block_counts_only_where_it_belongs() {
+    // A write that the disk put in the wrong place: block 3 two pages further on.
+    let rig = with_blocks(3);
+    let mut disk = rig.disk.clone();
+    let file = disk.files.get_mut(&0).unwrap();
+    file.copy_within(3 * PAGE..4 * PAGE, 5 * PAGE);
+    file[3 * PAGE..4 * PAGE].fill(0);
+    let (records, recovered) = recover(&disk).unwrap();
+    assert_eq!((records.len(), recovered.next_lsn), (2, Lsn(3)));
+    assert_eq!(recovered.cut.unwrap().void_blocks, 1);
+
+    // A block 3 at the start of the next life, though block 4 is in this one.
+    let rig = with_blocks(4);
+    let mut disk = rig.disk.clone();
+    let manifest = Manifest::decode(disk.manifest.as_ref().unwrap()).unwrap();
+    let EntryContent::Open(next) = manifest.entries[1].content else {
+        panic!()
+    };
+    let incarnation = next.incarnation;
+    let header = BlockHeader {
+        bytes_used: 44,
+        record_count: 0,
+        lsn: Lsn(3),
+        durable: Lsn(2),
+        incarnation,
+        records_crc: checksum::crc32c(&incarnation.to_le_bytes()),
+    };
+    disk.files.get_mut(&1).unwrap()[PAGE..PAGE + 44].copy_from_slice(&header.encode());
+    disk.files.get_mut(&0).unwrap()[3 * PAGE..4 * PAGE].fill(0);
+    let error = recover(&disk).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            RecoveryError::Corrupt {
+                lsn: Lsn(3),
+                durable: Lsn(3),
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]

@@ -412,6 +412,50 @@ fn run_adopted(wal: &mut AdoptedWal, disk: &mut Disk) {
 }
 
 #[test]
+fn no_file_is_deleted_before_the_manifest_without_it_is_durable() {
+    let mut rig = Rig::ready(config(SIZE, 6));
+    fill(&mut rig, Priority::Data);
+    let (_, recovered) = recover(&rig.disk).unwrap();
+    let mut wal = AdoptedWal::open(WAL, &recovered);
+    let is_manifest = |work| matches!(work, Some(SegmentWork::WriteManifest { .. }));
+    // Not even those that hold nothing: the manifest on disk may say that they do.
+    assert!(is_manifest(wal.poll_segment()));
+    assert_eq!(wal.poll_segment(), None);
+    // Given up while a manifest is in flight that still has it.
+    let first = wal.live_segments().next().unwrap();
+    wal.reclaim(first.id).unwrap();
+    wal.on_manifest_written();
+    let mut deleted = Vec::new();
+    while let Some(SegmentWork::Delete { slot }) = wal.poll_segment() {
+        deleted.push(slot);
+    }
+    assert!(
+        !deleted.is_empty() && !deleted.contains(&first.slot),
+        "{deleted:?}"
+    );
+    wal.on_manifest_written();
+    assert_eq!(
+        wal.poll_segment(),
+        Some(SegmentWork::Delete { slot: first.slot })
+    );
+}
+
+#[test]
+fn a_smaller_budget_gives_free_files_back() {
+    let mut rig = Rig::ready(config(SIZE, 12));
+    fill(&mut rig, Priority::Data);
+    while rig.reclaim_oldest() {}
+    rig.drain();
+    assert_eq!(rig.disk.files.len(), 12);
+    rig.config = config(SIZE, 5);
+    rig.restart();
+    rig.drain();
+    assert_eq!(rig.disk.files.len(), 5);
+    log_start(&mut rig).unwrap();
+    rig.restart();
+}
+
+#[test]
 fn leftovers_of_work_cut_short_are_removed() {
     let mut rig = Rig::ready(config(SIZE, 6));
     log_start(&mut rig).unwrap();

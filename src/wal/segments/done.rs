@@ -16,11 +16,7 @@ impl Segments {
         let waiting: Vec<u32> = waiting.map(|(&slot, _)| slot).collect();
         for slot in waiting {
             match self.state(slot) {
-                Some(State::Listing { life, generation })
-                    if generation <= self.durable_generation =>
-                {
-                    self.write_header(slot, life);
-                }
+                Some(State::Listing { life }) => self.write_header(slot, life),
                 _ => self.settle(slot),
             }
         }

@@ -188,7 +188,7 @@ impl Segments {
         Some(SegmentWork::WriteManifest { bytes })
     }
 
-    /// Gives a free file a new life. A reclaimed one that nobody reads is as good: one manifest
+    /// Gives a free file a new life, right before a manifest is written. A reclaimed one that nobody reads is as good: one manifest
     /// ends its old life and begins the new one.
     fn claim_spare(&mut self) -> bool {
         let mut files = self.slots.iter();
@@ -206,13 +206,7 @@ impl Segments {
             incarnation,
         };
         self.lives.insert(sequence, slot);
-        self.set(
-            slot,
-            State::Listing {
-                life,
-                generation: self.next_generation,
-            },
-        );
+        self.set(slot, State::Listing { life });
         self.manifest_wanted = true;
         true
     }
@@ -261,7 +255,7 @@ impl Segments {
                 open_lsn = open_lsn.min(first_lsn);
                 Some(EntryContent::Open(life))
             }
-            State::Listing { life, .. } | State::Heading { life } | State::Ready { life } => {
+            State::Listing { life } | State::Heading { life } | State::Ready { life } => {
                 Some(EntryContent::Open(life))
             }
         };

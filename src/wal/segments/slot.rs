@@ -12,8 +12,8 @@ pub(in crate::wal) enum State {
     Filling,
     /// Holds nothing and may have a new life.
     Free,
-    /// Waits for the manifest of this generation to be durable, which names its life.
-    Listing { life: Life, generation: u64 },
+    /// Waits for the manifest to be durable that names its life.
+    Listing { life: Life },
     /// Waits for its header to be durable.
     Heading { life: Life },
     /// A spare: may become active at once.
