@@ -44,7 +44,9 @@ fn changed_bytes(data: &[u8]) {
     });
     let mut disk = good.clone();
     for change in data.chunks_exact(4) {
-        let &[file, high, low, mask] = change else { continue };
+        let &[file, high, low, mask] = change else {
+            continue;
+        };
         let bytes = match disk.files.get_mut(&u32::from(file % 5)) {
             Some(bytes) => bytes,
             None => &mut disk.manifest,
@@ -74,21 +76,30 @@ impl Fields<'_> {
     }
 
     fn content(&mut self) -> EntryContent {
-        let life = Life { sequence: self.number(), incarnation: self.number() };
+        let life = Life {
+            sequence: self.number(),
+            incarnation: self.number(),
+        };
         match self.byte() % 3 {
             0 => EntryContent::Free,
             1 => EntryContent::Open(life),
             _ => {
                 let (first_lsn, end_lsn) = (Lsn(self.number()), Lsn(self.number()));
-                EntryContent::Sealed { life, first_lsn, end_lsn }
+                EntryContent::Sealed {
+                    life,
+                    first_lsn,
+                    end_lsn,
+                }
             }
         }
     }
 }
 
 fn arbitrary_fields(mut fields: Fields<'_>) {
-    let entries = (0..u32::from(fields.byte() % 4)).map(|slot| {
-        Entry { slot, file_bytes: SEGMENT_BYTES, content: fields.content() }
+    let entries = (0..u32::from(fields.byte() % 4)).map(|slot| Entry {
+        slot,
+        file_bytes: SEGMENT_BYTES,
+        content: fields.content(),
     });
     let entries: Vec<Entry> = entries.collect();
     let mut disk = Disk::default();
@@ -123,7 +134,10 @@ fn arbitrary_fields(mut fields: Fields<'_>) {
 }
 
 fn recover(disk: &Disk) -> Result<Vec<RecoveredRecord>, RecoveryError> {
-    let listed = |(&slot, file): (&u32, &Vec<u8>)| ListedFile { slot, bytes: file.len() as u64 };
+    let listed = |(&slot, file): (&u32, &Vec<u8>)| ListedFile {
+        slot,
+        bytes: file.len() as u64,
+    };
     let files: Vec<ListedFile> = disk.files.iter().map(listed).collect();
     let mut recovery = Recovery::new(0, &files, Some(&disk.manifest))?;
     let mut records = Vec::new();
@@ -146,7 +160,12 @@ fn recover(disk: &Disk) -> Result<Vec<RecoveredRecord>, RecoveryError> {
 
 fn config() -> WalConfig {
     let disk_bytes_max = 8 * u64::from(SEGMENT_BYTES);
-    WalConfig { wal: 0, segment_bytes: SEGMENT_BYTES, disk_bytes_max, run_seed: 7 }
+    WalConfig {
+        wal: 0,
+        segment_bytes: SEGMENT_BYTES,
+        disk_bytes_max,
+        run_seed: 7,
+    }
 }
 
 fn good_image() -> Disk {
@@ -154,9 +173,13 @@ fn good_image() -> Disk {
     let mut wal = Wal::open(config(), &Recovered::fresh(0)).expect("the configuration is good");
     run(&mut wal, &mut disk);
     for i in 0..9 {
-        let tp = TopicPartition { topic: TopicId([i; 16]), partition: 0 };
+        let tp = TopicPartition {
+            topic: TopicId([i; 16]),
+            partition: 0,
+        };
         let state = vec![i; 700 * usize::from(i)].into();
-        wal.append(Record::partition_state(tp, state), Priority::Internal).expect("there is room");
+        wal.append(Record::partition_state(tp, state), Priority::Internal)
+            .expect("there is room");
         run(&mut wal, &mut disk);
     }
     disk
@@ -164,7 +187,10 @@ fn good_image() -> Disk {
 
 fn run(wal: &mut Wal, disk: &mut Disk) {
     while let Some(plan) = wal.poll_write() {
-        let file = disk.files.get_mut(&plan.slot).expect("the segment was prepared");
+        let file = disk
+            .files
+            .get_mut(&plan.slot)
+            .expect("the segment was prepared");
         plan.copy_to(&mut file[plan.offset as usize..][..plan.bytes]);
         wal.on_written(plan.lsn);
     }
