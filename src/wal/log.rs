@@ -7,64 +7,10 @@ use super::block::{self, BLOCK_HEADER_BYTES};
 use super::plan::BlockPlan;
 use super::record::{RECORD_HEADER_BYTES, Record};
 use super::recovery::Recovered;
-use super::segment::{self, SEGMENT_HEADER_BYTES};
+use super::segment::SEGMENT_HEADER_BYTES;
 use super::segments::{Active, ReclaimError, Segments};
+use super::{LiveSegment, SegmentWork, WalConfig, WalConfigError, WalStats};
 use crate::base::{Lsn, SegmentId, limits};
-
-/// What a WAL is opened with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct WalConfig {
-    /// The WAL's number: that of its shard.
-    pub wal: u16,
-    /// Size of every new segment file. The configuration keeps it within
-    /// [`limits::WAL_SEGMENT_BYTES_MIN`] and [`limits::WAL_SEGMENT_BYTES_MAX`].
-    pub segment_bytes: u32,
-    /// Disk budget of this WAL in bytes, at least [`limits::WAL_SEGMENTS_MIN`] segments.
-    pub disk_bytes_max: u64,
-    /// 64 random bits, new at each start of the broker. Every life of a file in this run derives
-    /// its incarnation from them, so they must not be guessable by clients.
-    pub run_seed: u64,
-}
-
-/// A configuration that no WAL can work with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-pub enum WalConfigError {
-    /// See [`segment::is_segment_size`].
-    #[error("WAL segments of {0} bytes: not a multiple of 4096 within 8 KiB and 512 MiB")]
-    SegmentBytes(u32),
-    /// Fewer than [`limits::WAL_SEGMENTS_MIN`] segments.
-    #[error("a WAL budget of {disk_bytes_max} bytes is less than 4 segments of {segment_bytes}")]
-    DiskBytes {
-        /// The budget given.
-        disk_bytes_max: u64,
-        /// The size of a segment.
-        segment_bytes: u32,
-    },
-}
-
-impl WalConfig {
-    /// Checks what [`Wal::open`] relies on.
-    ///
-    /// # Errors
-    /// See [`WalConfigError`].
-    pub fn check(&self) -> Result<(), WalConfigError> {
-        let WalConfig {
-            segment_bytes,
-            disk_bytes_max,
-            ..
-        } = *self;
-        if !segment::is_segment_size(u64::from(segment_bytes)) {
-            return Err(WalConfigError::SegmentBytes(segment_bytes));
-        }
-        if disk_bytes_max / u64::from(segment_bytes) < limits::WAL_SEGMENTS_MIN as u64 {
-            return Err(WalConfigError::DiskBytes {
-                disk_bytes_max,
-                segment_bytes,
-            });
-        }
-        Ok(())
-    }
-}
 
 /// Who appends, which decides who is refused first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,75 +34,6 @@ pub enum AppendError {
     /// No segment of this WAL can ever hold the record.
     #[error("a record of {0} bytes fits in no WAL segment")]
     TooLarge(usize),
-}
-
-/// Work on the files of one WAL, for its driver. Each is reported back when it is done.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SegmentWork {
-    /// Create the file of `slot` anew, fill it with `bytes` zeroes, and make that and its name
-    /// durable: then [`Wal::on_prepared`]. Without room: [`Wal::on_prepare_failed`].
-    Prepare {
-        /// The file's slot.
-        slot: u32,
-        /// The file's size.
-        bytes: u32,
-    },
-    /// Write these 4 KiB, durably, at the start of the file of `slot`: then
-    /// [`Wal::on_header_written`].
-    WriteHeader {
-        /// The file's slot.
-        slot: u32,
-        /// The header.
-        bytes: Box<[u8; SEGMENT_HEADER_BYTES]>,
-    },
-    /// Replace the manifest by these bytes, atomically and durably (write another file, flush it,
-    /// rename it, flush the directory): then [`Wal::on_manifest_written`]. Without room for the
-    /// other file: [`Wal::on_manifest_failed`].
-    WriteManifest {
-        /// The whole manifest.
-        bytes: Vec<u8>,
-    },
-    /// Remove the file of `slot`, if there is one: then [`Wal::on_deleted`].
-    Delete {
-        /// The file's slot.
-        slot: u32,
-    },
-}
-
-/// A segment that holds blocks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LiveSegment {
-    /// The life that holds them.
-    pub id: SegmentId,
-    /// The slot of its file.
-    pub slot: u32,
-    /// Its first LSN.
-    pub first_lsn: Lsn,
-    /// One past its last LSN; `None` while it takes blocks.
-    pub end_lsn: Option<Lsn>,
-    /// Bytes in use, its header included.
-    pub bytes_used: u32,
-}
-
-/// The state of a WAL in figures, for metrics and the operator.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct WalStats {
-    /// Bytes of all its files.
-    pub disk_bytes: u64,
-    /// The disk budget in bytes.
-    pub disk_bytes_max: u64,
-    /// Segments that hold blocks.
-    pub live_segments: usize,
-    /// Segments ready, or nearly, to take blocks.
-    pub spare_segments: usize,
-    /// Files without a life.
-    pub free_segments: usize,
-    /// Bytes appended that are not durable yet.
-    pub pending_bytes: usize,
-    /// Block writes handed out and not reported back.
-    pub writes_in_flight: usize,
-    /// Segments that data may still roll into: below 1, data is refused.
-    pub data_headroom_segments: i64,
 }
 
 /// Where the next record would go.
@@ -208,6 +85,10 @@ impl Wal {
     /// # Errors
     /// See [`AppendError`].
     pub fn can_append(&self, payload_bytes: usize, priority: Priority) -> Result<(), AppendError> {
+        self.admit(payload_bytes, priority).map(drop)
+    }
+
+    fn admit(&self, payload_bytes: usize, priority: Priority) -> Result<Fit, AppendError> {
         let bytes = RECORD_HEADER_BYTES.saturating_add(payload_bytes);
         if bytes > self.record_bytes_max() {
             return Err(AppendError::TooLarge(payload_bytes));
@@ -219,7 +100,8 @@ impl Wal {
             ),
             Priority::Internal => (2 * limits::WAL_PENDING_BYTES_MAX, 0),
         };
-        let rolls = matches!(self.fit(bytes), Fit::Next);
+        let fit = self.fit(bytes);
+        let rolls = matches!(fit, Fit::Next);
         if self.segments.headroom(priority) - i64::from(rolls) < reserve {
             return Err(AppendError::Full);
         }
@@ -227,7 +109,7 @@ impl Wal {
         if waits || self.batcher.pending_bytes() >= pending_max {
             return Err(AppendError::Busy);
         }
-        Ok(())
+        Ok(fit)
     }
 
     /// Queues a record. Returns the LSN of the block that will carry it: the record is durable
@@ -236,9 +118,7 @@ impl Wal {
     /// # Errors
     /// See [`AppendError`]; nothing has changed then.
     pub fn append(&mut self, record: Record, priority: Priority) -> Result<Lsn, AppendError> {
-        self.can_append(record.payload_bytes(), priority)?;
-        let bytes = RECORD_HEADER_BYTES + record.payload_bytes();
-        match self.fit(bytes) {
+        match self.admit(record.payload_bytes(), priority)? {
             Fit::Open => {}
             Fit::Active => {
                 self.seal();

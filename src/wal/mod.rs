@@ -24,6 +24,7 @@
 mod adopted;
 mod batcher;
 mod block;
+mod config;
 pub mod inspect;
 mod log;
 mod manifest;
@@ -33,13 +34,13 @@ mod record;
 pub mod recovery;
 mod segment;
 mod segments;
+mod work;
 
 pub use adopted::AdoptedWal;
 pub use batcher::{DurableBlock, DurableRecord};
 pub use block::{BLOCK_HEADER_BYTES, BLOCK_MAGIC, BlockError, BlockHeader};
-pub use log::{
-    AppendError, LiveSegment, Priority, SegmentWork, Wal, WalConfig, WalConfigError, WalStats,
-};
+pub use config::{WalConfig, WalConfigError};
+pub use log::{AppendError, Priority, Wal};
 pub use manifest::{
     Entry, EntryContent, Life, MANIFEST_BYTES_MAX, MANIFEST_MAGIC, Manifest, ManifestError,
 };
@@ -55,3 +56,4 @@ pub use segment::{
     SegmentHeaderError, is_segment_size,
 };
 pub use segments::ReclaimError;
+pub use work::{LiveSegment, SegmentWork, WalStats};

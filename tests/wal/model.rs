@@ -1,6 +1,7 @@
 //! Random histories: appends, completions in any order, reclaims, crashes and
 //! restarts, a full disk. After each restart everything acknowledged is there,
-//! once, in order, byte for byte; after each history the WAL still works.
+//! once, in order, byte for byte; after each history the WAL still works. The
+//! environment variable `PROPTEST_CASES` makes it as long as one likes.
 
 use corelane::wal::{AppendError, Priority};
 use proptest::prelude::*;
@@ -149,8 +150,6 @@ fn finish(rig: &mut Rig, rng: &mut Rng) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn acknowledged_records_survive(seed: u64, ops in prop::collection::vec(op(), 1..250)) {
         run(seed, ops);

@@ -32,6 +32,12 @@ pub(super) struct Room {
     /// Bytes over the budget that this run may use, so that even a WAL whose budget is used up
     /// can write the records that free space.
     overdraft: i64,
+    /// Spares, free files, and those that are about to be.
+    obtainable: i64,
+    /// Files that the budget has room for; negative when there are too many already.
+    creatable: i64,
+    /// The same with what may be overdrawn.
+    creatable_overdrawn: i64,
 }
 
 impl Room {
@@ -49,17 +55,21 @@ impl Room {
             budget: i64::try_from(config.disk_bytes_max).unwrap_or(i64::MAX / 2),
             segment_bytes: i64::from(config.segment_bytes),
             overdraft: 0,
+            obtainable: 0,
+            creatable: 0,
+            creatable_overdrawn: 0,
         }
     }
 
     /// All files have been counted as the WAL is opened: sees to [`SEGMENTS_AT_OPEN`].
     pub fn overdraw(&mut self) {
-        let creatable = self.creatable(self.budget).max(0);
-        let missing = SEGMENTS_AT_OPEN as i64 - self.obtainable() - creatable;
+        self.conclude();
+        let missing = SEGMENTS_AT_OPEN as i64 - self.obtainable - self.creatable.max(0);
         if missing > 0 {
             let overdrawn = (self.lasting_bytes() - self.budget).max(0);
             self.overdraft = overdrawn + missing * self.segment_bytes;
         }
+        self.conclude();
     }
 
     /// A file is there, or is in another state than before.
@@ -92,6 +102,14 @@ impl Room {
         self.files += by;
         self.bytes += bytes * by;
         self.staying_bytes += if stays { bytes * by } else { 0 };
+        self.conclude();
+    }
+
+    /// What follows from the counts. Every append asks for it, so it is ready.
+    fn conclude(&mut self) {
+        self.obtainable = self.claimed + self.free + self.filling + self.keepable();
+        self.creatable = self.creatable_within(self.budget);
+        self.creatable_overdrawn = self.creatable_within(self.budget + self.overdraft);
     }
 
     /// Reclaimed files of the right size that the budget allows to be kept for another life. The
@@ -106,13 +124,7 @@ impl Room {
         self.staying_bytes + self.keepable() * self.segment_bytes
     }
 
-    /// Spares, free files, and those that are about to be.
-    fn obtainable(&self) -> i64 {
-        self.claimed + self.free + self.filling + self.keepable()
-    }
-
-    /// Files that this budget has room for; negative when there are too many already.
-    fn creatable(&self, budget: i64) -> i64 {
+    fn creatable_within(&self, budget: i64) -> i64 {
         let slots_left = limits::WAL_SEGMENTS_MAX as i64 - self.files;
         let fitting = (budget - self.lasting_bytes()).div_euclid(self.segment_bytes);
         fitting.min(slots_left)
@@ -129,11 +141,11 @@ impl Room {
     /// overdrawn at the start, data may not.
     pub fn headroom(&self, priority: Priority, stalled: bool) -> i64 {
         let creatable = match priority {
-            Priority::Data => self.creatable(self.budget),
-            Priority::Internal => self.creatable(self.budget + self.overdraft).max(0),
+            Priority::Data => self.creatable,
+            Priority::Internal => self.creatable_overdrawn.max(0),
         };
         let coming = if stalled { creatable.min(0) } else { creatable };
-        self.obtainable() + coming
+        self.obtainable + coming
     }
 
     /// What concerns files in the figures of the WAL.
