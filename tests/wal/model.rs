@@ -36,7 +36,7 @@ enum Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let size = prop_oneof![Just(100), Just(6_000), Just(30_000)];
+    let size = prop_oneof![Just(100), Just(6_000), Just(50_000)];
     prop_oneof![
         30 => (size, any::<bool>())
             .prop_map(|(body_bytes_max, internal)| Op::Append { body_bytes_max, internal }),
@@ -55,7 +55,8 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn run(seed: u64, ops: Vec<Op>) {
     let mut rng = Rng(seed);
-    let mut rig = Rig::new(config(64 * 1024, 6));
+    let segment_bytes = [64, 128, 512][rng.below(3)] * 1024;
+    let mut rig = Rig::new(config(segment_bytes, 6));
     let mut pins = Vec::new();
     let mut offset = 0;
     for op in ops {
@@ -126,7 +127,7 @@ fn finish(rig: &mut Rig, rng: &mut Rng) {
     rig.settle(rng);
     while rig.reclaim_oldest() {}
     rig.settle(rng);
-    for i in 0..40 {
+    for i in 0..30 {
         let record = records::batch(records::tp(9), i, rng.bytes(10_000));
         match rig.append(record, Priority::Data) {
             Ok(_) | Err(AppendError::Busy) => {}
