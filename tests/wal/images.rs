@@ -456,6 +456,70 @@ fn the_last_block_is_told_from_a_torn_write_once_it_is_attested() {
 }
 
 #[test]
+fn a_segment_that_is_just_full_is_attested_by_a_manifest() {
+    let mut rig = with_blocks(15);
+    let full = rig.wal.live_segments().next().unwrap();
+    assert_eq!(full.bytes_used, SIZE);
+    assert!(!rig.wal.attest_durable(), "there is no room for a block");
+    rig.drain();
+    assert_eq!(
+        rig.wal.live_segments().count(),
+        1,
+        "nor is another segment begun for it"
+    );
+    let mut disk = rig.disk.clone();
+    disk.files.get_mut(&full.slot).unwrap()[15 * PAGE + 300] ^= 1;
+    let error = recover(&disk).unwrap_err();
+    assert!(
+        matches!(error, RecoveryError::Corrupt { lsn: Lsn(15), .. }),
+        "{error}"
+    );
+    rig.restart();
+}
+
+#[test]
+fn a_gap_that_was_reclaimed_is_none() {
+    // All but the first segment and the active one are given up.
+    let mut rig = with_blocks(70);
+    let live: Vec<_> = rig.wal.live_segments().collect();
+    assert_eq!(live.len(), 5);
+    for segment in &live[1..4] {
+        rig.reclaim(segment.id);
+    }
+    rig.drain();
+    let recovered = rig.restart();
+    assert_eq!((recovered.next_lsn, recovered.segments.len()), (Lsn(71), 2));
+    assert_eq!(rig.appended.len(), 25);
+    // And the same again, with all of it sealed.
+    rig.drain();
+    assert_eq!(rig.restart().next_lsn, Lsn(71));
+    assert_eq!(rig.appended.len(), 25);
+}
+
+#[test]
+fn a_block_that_claims_more_than_its_file_has_is_damage() {
+    let rig = with_blocks(14);
+    let manifest = Manifest::decode(rig.disk.manifest.as_ref().unwrap()).unwrap();
+    let EntryContent::Open(life) = manifest.entries[0].content else {
+        panic!()
+    };
+    let header = BlockHeader {
+        bytes_used: 4097,
+        record_count: 1,
+        lsn: Lsn(15),
+        durable: Lsn(2),
+        incarnation: life.incarnation,
+        records_crc: 0,
+    };
+    let mut disk = rig.disk.clone();
+    let file = disk.files.get_mut(&0).unwrap();
+    file[15 * PAGE..15 * PAGE + 44].copy_from_slice(&header.encode());
+    let (records, recovered) = recover(&disk).unwrap();
+    assert_eq!((records.len(), recovered.next_lsn), (14, Lsn(15)));
+    assert_eq!(recovered.cut.unwrap().offset as usize, 15 * PAGE);
+}
+
+#[test]
 fn a_torn_header_of_a_spare_is_nothing_and_one_of_a_live_segment_is_reported() {
     let rig = with_blocks(2);
     for (slot, reported) in [(0, vec![0]), (1, vec![])] {

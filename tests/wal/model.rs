@@ -20,7 +20,9 @@ enum Op {
         pick: usize,
     },
     Settle,
-    Reclaim,
+    Reclaim {
+        pick: usize,
+    },
     Pin {
         pick: usize,
     },
@@ -43,7 +45,7 @@ fn op() -> impl Strategy<Value = Op> {
         15 => Just(Op::Pump),
         25 => any::<usize>().prop_map(|pick| Op::Complete { pick }),
         3 => Just(Op::Settle),
-        5 => Just(Op::Reclaim),
+        5 => any::<usize>().prop_map(|pick| Op::Reclaim { pick }),
         2 => any::<usize>().prop_map(|pick| Op::Pin { pick }),
         2 => Just(Op::Unpin),
         2 => Just(Op::Attest),
@@ -81,7 +83,13 @@ fn run(seed: u64, ops: Vec<Op>) {
                 }
             }
             Op::Settle => rig.settle(&mut rng),
-            Op::Reclaim => drop(rig.reclaim_oldest()),
+            Op::Reclaim { pick } => {
+                let live: Vec<_> = rig.wal.live_segments().collect();
+                let segment = pick.checked_rem(live.len()).map(|i| live[i]);
+                if let Some(segment) = segment.filter(|segment| rig.may_reclaim(segment)) {
+                    rig.reclaim(segment.id);
+                }
+            }
             Op::Pin { pick } => {
                 let live: Vec<_> = rig.wal.live_segments().collect();
                 if let Some(i) = pick.checked_rem(live.len()) {

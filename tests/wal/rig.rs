@@ -6,8 +6,8 @@ use bytes::Bytes;
 use corelane::base::{Lsn, SegmentId, TopicPartition};
 use corelane::wal::recovery::RecoveredRecord;
 use corelane::wal::{
-    AppendError, Priority, Record, RecordKind, Recovered, Recovery, RecoveryError, RecoveryStep,
-    Wal, WalConfig,
+    AppendError, LiveSegment, Priority, Record, RecordKind, Recovered, Recovery, RecoveryError,
+    RecoveryStep, Wal, WalConfig,
 };
 
 use crate::disk::{Disk, Flight};
@@ -175,12 +175,17 @@ impl Rig {
         self.reclaimed.insert(id);
     }
 
-    /// Gives up the oldest segment that can be given up.
+    /// Whether a segment is sealed and durable.
+    pub fn may_reclaim(&self, segment: &LiveSegment) -> bool {
+        segment
+            .end_lsn
+            .is_some_and(|end| end <= self.wal.durable().next())
+    }
+
+    /// Gives up the oldest segment, if it can be given up.
     pub fn reclaim_oldest(&mut self) -> bool {
-        let durable = self.wal.durable();
         let oldest = self.wal.live_segments().next();
-        let Some(oldest) = oldest.filter(|s| s.end_lsn.is_some_and(|end| end <= durable.next()))
-        else {
+        let Some(oldest) = oldest.filter(|segment| self.may_reclaim(segment)) else {
             return false;
         };
         self.reclaim(oldest.id);
