@@ -12,5 +12,6 @@ mod golden;
 mod images;
 mod model;
 mod records;
+mod refusals;
 mod rig;
 mod space;
