@@ -23,6 +23,8 @@ pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 pub const TOPIC_PARTITIONS_MAX: i32 = 100_000;
 /// Most partitions on the host, all topics together.
 pub const PARTITIONS_MAX: usize = 1_000_000;
+/// Most config overrides of one topic; Kafka has fewer than forty to set.
+pub const CONFIGS_PER_TOPIC_MAX: usize = 256;
 /// Most shards of one broker.
 pub const SHARDS_MAX: u16 = 1024;
 
