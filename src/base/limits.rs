@@ -41,6 +41,14 @@ pub const WAL_SEGMENT_BYTES_MAX: usize = 512 * MIB;
 
 /// Most responses a connection may have outstanding before its requests are not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 1024;
+/// Smallest share of `--memory` that a shard works with, bytes.
+pub const MEMORY_PER_SHARD_MIN: usize = 32 * MIB;
+/// Smallest share of `--wal-disk` that a shard works with, bytes.
+pub const WAL_DISK_PER_SHARD_MIN: usize = 4 * WAL_SEGMENT_BYTES_MIN;
+/// Largest `--wal-disk` that is chosen without being asked for, bytes.
+pub const WAL_DISK_DEFAULT_MAX: usize = 256 * GIB;
+/// Largest configuration file read, bytes.
+pub const CONFIG_FILE_BYTES_MAX: usize = MIB;
 /// Most connections on one shard.
 pub const CONNECTIONS_PER_SHARD_MAX: usize = 10_000;
 /// Bytes a connection's read buffer grows to.
