@@ -43,6 +43,13 @@ pub const WAL_SEGMENT_BYTES_MAX: usize = 512 * MIB;
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 1024;
 /// Smallest share of `--memory` that a shard works with, bytes.
 pub const MEMORY_PER_SHARD_MIN: usize = 32 * MIB;
+/// Memory that a shard's io_uring registers with the kernel, bytes; it counts
+/// against RLIMIT_MEMLOCK.
+pub const LOCKED_BYTES_PER_SHARD: usize = MIB;
+/// Open files below which the broker does not start, and below which it warns.
+pub const OPEN_FILES_MIN: u64 = 256;
+/// See [`OPEN_FILES_MIN`].
+pub const OPEN_FILES_WANTED: u64 = 10_000;
 /// Smallest share of `--wal-disk` that a shard works with, bytes.
 pub const WAL_DISK_PER_SHARD_MIN: usize = 4 * WAL_SEGMENT_BYTES_MIN;
 /// Largest `--wal-disk` that is chosen without being asked for, bytes.

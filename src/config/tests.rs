@@ -155,7 +155,8 @@ fn ports_and_addresses_follow_the_topology() {
 
 #[test]
 fn settings_that_do_not_fit_are_refused_with_the_reason() {
-    let table: [(&[(&str, &str)], &str); 6] = [
+    type Given = &'static [(&'static str, &'static str)];
+    let table: [(Given, &str); 6] = [
         (&[("listen", "0.0.0.0:9092")], "'advertise'"),
         (&[("listen", "[::]:9092")], "'advertise'"),
         (
