@@ -36,3 +36,6 @@ pub use request::{
     IncrementalAlterTopic, NewTopic,
 };
 pub use state::{BrokerDefaults, Catalog, Change, Topic};
+
+#[cfg(test)]
+mod tests;

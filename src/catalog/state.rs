@@ -204,8 +204,10 @@ impl Catalog {
         configs: &BTreeMap<String, String>,
         created_ms: i64,
     ) -> Change {
-        // A snapshot behind the records it stands for repeats what is so already.
-        if self.topics.contains_key(&id) || self.names.contains_key(name) {
+        // A snapshot behind the records it stands for repeats what is so already;
+        // that one of two names must not be is the writer's to decide.
+        let is_taken = self.names.contains_key(name) || self.colliding(name).is_some();
+        if is_taken || self.topics.contains_key(&id) {
             return Change::None;
         }
         let log = configs::log_config(&self.defaults.configs, configs);
@@ -237,9 +239,7 @@ impl Catalog {
         };
         self.partitions -= usize::try_from(topic.partitions).unwrap_or(0);
         self.names.remove(&topic.name);
-        if let Some(key) = collision_key(&topic.name)
-            && self.collisions.get(&key) == Some(&topic.name)
-        {
+        if let Some(key) = collision_key(&topic.name) {
             self.collisions.remove(&key);
         }
         Change::TopicDeleted {

@@ -105,7 +105,13 @@ fn each_key_can_be_set_and_overrides_what_is_below() {
 
 #[test]
 fn shards_are_pinned_only_where_each_has_a_cpu_of_its_own() {
-    let table: [(&[usize], usize, &str, Option<&[usize]>); 5] = [
+    type Row = (
+        &'static [usize],
+        usize,
+        &'static str,
+        Option<&'static [usize]>,
+    );
+    let table: [Row; 5] = [
         (&[4, 6], 2, "2", Some(&[4, 6])),
         (&[4, 6], 2, "1", Some(&[4])),
         (&[4, 6], 2, "3", None),
