@@ -5,7 +5,8 @@ use super::error::CatalogError;
 use crate::base::TopicId;
 
 /// The answer to a [`super::CatalogRequest`], outcomes in the order asked. A
-/// topic named more than once in a request is answered once, with an error.
+/// topic named more than once in a request is answered once, with an error
+/// (`AutoCreate` takes no offence).
 #[derive(Clone, PartialEq, Debug)]
 pub enum CatalogReply {
     /// To `CreateTopics` and `AutoCreate`.

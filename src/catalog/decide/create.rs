@@ -1,6 +1,6 @@
 //! CreateTopics and creation on first use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Draft, check_brokers, each_once};
@@ -35,28 +35,35 @@ impl Draft<'_> {
         )
     }
 
+    /// A name that is asked for twice is answered once: no harm is meant by it.
     pub(super) fn auto_create(
         &mut self,
         names: &[String],
         fresh_ids: &mut dyn FnMut() -> TopicId,
     ) -> Vec<TopicOutcome<CreatedTopic>> {
-        each_once(
-            names,
-            |name| name,
-            |name| {
-                if let Some(topic) = self.catalog.topic(name) {
-                    return Ok(self.created(topic.id, topic.partitions, &topic.configs));
+        let mut seen = BTreeSet::new();
+        let mut outcomes = Vec::new();
+        for name in names.iter().filter(|name| seen.insert(*name)) {
+            let result = match self.catalog.topic(name) {
+                Some(topic) => Ok(self.created(topic.id, topic.partitions, &topic.configs)),
+                None => {
+                    let name = name.clone();
+                    let (partitions, replication_factor) = (-1, -1);
+                    let topic = NewTopic {
+                        name,
+                        partitions,
+                        replication_factor,
+                        ..NewTopic::default()
+                    };
+                    self.create_topic(&topic, fresh_ids)
                 }
-                let (name, replication_factor) = (name.clone(), -1);
-                let topic = NewTopic {
-                    name,
-                    partitions: -1,
-                    replication_factor,
-                    ..NewTopic::default()
-                };
-                self.create_topic(&topic, fresh_ids)
-            },
-        )
+            };
+            outcomes.push(TopicOutcome {
+                name: name.clone(),
+                result,
+            });
+        }
+        outcomes
     }
 
     fn create_topic(
@@ -160,7 +167,7 @@ fn check_assignments(topic: &NewTopic) -> Result<i32, CatalogError> {
     }
     let invalid = |message: String| CatalogError::new(ErrorKind::InvalidReplicaAssignment, message);
     let mut factor = None;
-    let mut partitions = std::collections::BTreeSet::new();
+    let mut partitions = BTreeSet::new();
     for Assignment { partition, brokers } in &topic.assignments {
         if !partitions.insert(*partition) {
             return Err(invalid(format!(

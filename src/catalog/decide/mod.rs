@@ -6,7 +6,7 @@ mod create;
 mod delete;
 mod partitions;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::configs::check_topic_configs;
 use super::error::{CatalogError, ErrorKind};
@@ -135,10 +135,7 @@ impl<'a> Draft<'a> {
         Ok(added)
     }
 
-    fn check_configs(
-        &self,
-        configs: &std::collections::BTreeMap<String, String>,
-    ) -> Result<(), CatalogError> {
+    fn check_configs(&self, configs: &BTreeMap<String, String>) -> Result<(), CatalogError> {
         check_topic_configs(&self.catalog.defaults, configs)
     }
 }
