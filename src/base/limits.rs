@@ -38,6 +38,25 @@ pub const WAL_WRITES_IN_FLIGHT_MAX: usize = 8;
 pub const WAL_SEGMENT_BYTES_MIN: usize = 4 * MIB;
 /// See [`WAL_SEGMENT_BYTES_MIN`].
 pub const WAL_SEGMENT_BYTES_MAX: usize = 512 * MIB;
+/// Bytes the pending WAL block must hold, per write already in flight, before it goes out too.
+pub const WAL_GROUP_BYTES_PER_WRITE: usize = 64 * KIB;
+/// Largest WAL block: one record with the largest batch, with room for the block's and the
+/// record's own headers.
+pub const WAL_BLOCK_BYTES_MAX: usize = BATCH_BYTES_MAX + WAL_ALIGN;
+/// Appended bytes of one WAL that are not yet durable, past which data must wait. Records of the
+/// broker's own may go on to twice as many.
+pub const WAL_PENDING_BYTES_MAX: usize = 32 * MIB;
+/// WAL segments kept ready ahead of the active one, so that rolling never waits for the disk.
+pub const WAL_SPARE_SEGMENTS: usize = 2;
+/// WAL segments of the disk budget that only the broker's own records may roll into: what frees
+/// space is itself a record.
+pub const WAL_RESERVE_SEGMENTS: usize = 1;
+/// Fewest segments a WAL's disk budget may amount to.
+pub const WAL_SEGMENTS_MIN: usize = 4;
+/// Most segment files in one WAL.
+pub const WAL_SEGMENTS_MAX: usize = 65_536;
+/// Bytes asked for at a time when a WAL is recovered.
+pub const WAL_READ_BYTES: usize = MIB;
 
 /// Most responses a connection may have outstanding before its requests are not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 1024;
@@ -78,4 +97,7 @@ const _: () = assert!(BATCH_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX + MIB < WAL_SEGMENT_BYTES_MAX);
 const _: () = assert!(WAL_BLOCK_BYTES_TARGET < WAL_SEGMENT_BYTES_MIN);
 const _: () = assert!(WAL_SEGMENT_BYTES_MIN.is_multiple_of(WAL_ALIGN));
+const _: () = assert!(WAL_BLOCK_BYTES_TARGET < WAL_BLOCK_BYTES_MAX);
+const _: () = assert!(WAL_BLOCK_BYTES_MAX + WAL_ALIGN < WAL_SEGMENT_BYTES_MAX);
+const _: () = assert!(WAL_SPARE_SEGMENTS + WAL_RESERVE_SEGMENTS < WAL_SEGMENTS_MIN);
 const _: () = assert!(READ_BUFFER_BYTES_MAX <= FRAME_BYTES_MAX);

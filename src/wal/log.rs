@@ -1,0 +1,458 @@
+//! The WAL of one shard: records in, blocks and work on files out.
+
+use thiserror::Error;
+
+use super::batcher::{Batcher, DurableBlock, Place};
+use super::block::{self, BLOCK_HEADER_BYTES};
+use super::plan::BlockPlan;
+use super::record::{RECORD_HEADER_BYTES, Record};
+use super::recovery::Recovered;
+use super::segment::{self, SEGMENT_HEADER_BYTES};
+use super::segments::{Active, ReclaimError, Segments};
+use crate::base::{Lsn, SegmentId, limits};
+
+/// What a WAL is opened with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WalConfig {
+    /// The WAL's number: that of its shard.
+    pub wal: u16,
+    /// Size of every new segment file. The configuration keeps it within
+    /// [`limits::WAL_SEGMENT_BYTES_MIN`] and [`limits::WAL_SEGMENT_BYTES_MAX`].
+    pub segment_bytes: u32,
+    /// Disk budget of this WAL in bytes, at least [`limits::WAL_SEGMENTS_MIN`] segments.
+    pub disk_bytes_max: u64,
+    /// 64 random bits, new at each start of the broker. Every life of a file in this run derives
+    /// its incarnation from them, so they must not be guessable by clients.
+    pub run_seed: u64,
+}
+
+/// A configuration that no WAL can work with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum WalConfigError {
+    /// See [`segment::is_segment_size`].
+    #[error("WAL segments of {0} bytes: not a multiple of 4096 within 8 KiB and 512 MiB")]
+    SegmentBytes(u32),
+    /// Fewer than [`limits::WAL_SEGMENTS_MIN`] segments.
+    #[error("a WAL budget of {disk_bytes_max} bytes is less than 4 segments of {segment_bytes}")]
+    DiskBytes {
+        /// The budget given.
+        disk_bytes_max: u64,
+        /// The size of a segment.
+        segment_bytes: u32,
+    },
+}
+
+impl WalConfig {
+    /// Checks what [`Wal::open`] relies on.
+    ///
+    /// # Errors
+    /// See [`WalConfigError`].
+    pub fn check(&self) -> Result<(), WalConfigError> {
+        let WalConfig {
+            segment_bytes,
+            disk_bytes_max,
+            ..
+        } = *self;
+        if !segment::is_segment_size(u64::from(segment_bytes)) {
+            return Err(WalConfigError::SegmentBytes(segment_bytes));
+        }
+        if disk_bytes_max / u64::from(segment_bytes) < limits::WAL_SEGMENTS_MIN as u64 {
+            return Err(WalConfigError::DiskBytes {
+                disk_bytes_max,
+                segment_bytes,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Who appends, which decides who is refused first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Priority {
+    /// What clients produce.
+    Data,
+    /// The broker's own records: log starts, checkpoints, the catalogue. They may use the reserve
+    /// of the disk budget, because they are what frees space.
+    Internal,
+}
+
+/// Why a record is not appended. Nothing has changed then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum AppendError {
+    /// The disk budget, or the disk itself, leaves no room until segments are reclaimed.
+    #[error("the WAL's disk budget is used up")]
+    Full,
+    /// Room is on its way: try again once a write or a piece of segment work has ended.
+    #[error("the WAL is waiting for its disk")]
+    Busy,
+    /// No segment of this WAL can ever hold the record.
+    #[error("a record of {0} bytes fits in no WAL segment")]
+    TooLarge(usize),
+}
+
+/// Work on the files of one WAL, for its driver. Each is reported back when it is done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SegmentWork {
+    /// Create the file of `slot` anew, fill it with `bytes` zeroes, and make that and its name
+    /// durable: then [`Wal::on_prepared`]. Without room: [`Wal::on_prepare_failed`].
+    Prepare {
+        /// The file's slot.
+        slot: u32,
+        /// The file's size.
+        bytes: u32,
+    },
+    /// Write these 4 KiB, durably, at the start of the file of `slot`: then
+    /// [`Wal::on_header_written`].
+    WriteHeader {
+        /// The file's slot.
+        slot: u32,
+        /// The header.
+        bytes: Box<[u8; SEGMENT_HEADER_BYTES]>,
+    },
+    /// Replace the manifest by these bytes, atomically and durably (write another file, flush it,
+    /// rename it, flush the directory): then [`Wal::on_manifest_written`]. Without room for the
+    /// other file: [`Wal::on_manifest_failed`].
+    WriteManifest {
+        /// The whole manifest.
+        bytes: Vec<u8>,
+    },
+    /// Remove the file of `slot`, if there is one: then [`Wal::on_deleted`].
+    Delete {
+        /// The file's slot.
+        slot: u32,
+    },
+}
+
+/// A segment that holds blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LiveSegment {
+    /// The life that holds them.
+    pub id: SegmentId,
+    /// The slot of its file.
+    pub slot: u32,
+    /// Its first LSN.
+    pub first_lsn: Lsn,
+    /// One past its last LSN; `None` while it takes blocks.
+    pub end_lsn: Option<Lsn>,
+    /// Bytes in use, its header included.
+    pub bytes_used: u32,
+}
+
+/// The state of a WAL in figures, for metrics and the operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WalStats {
+    /// Bytes of all its files.
+    pub disk_bytes: u64,
+    /// The disk budget in bytes.
+    pub disk_bytes_max: u64,
+    /// Segments that hold blocks.
+    pub live_segments: usize,
+    /// Segments ready, or nearly, to take blocks.
+    pub spare_segments: usize,
+    /// Files without a life.
+    pub free_segments: usize,
+    /// Bytes appended that are not durable yet.
+    pub pending_bytes: usize,
+    /// Block writes handed out and not reported back.
+    pub writes_in_flight: usize,
+    /// Segments that data may still roll into: below 1, data is refused.
+    pub data_headroom_segments: i64,
+}
+
+/// Where the next record would go.
+enum Fit {
+    /// Into the open block.
+    Open,
+    /// Into a new block of the active segment.
+    Active,
+    /// Into the next segment.
+    Next,
+}
+
+/// The WAL of one shard. See the module for the rules.
+#[derive(Debug)]
+pub struct Wal {
+    batcher: Batcher,
+    segments: Segments,
+    /// The highest LSN that a durable block says is durable.
+    attested: Lsn,
+    /// The last block that holds a record.
+    last_data: Lsn,
+}
+
+impl Wal {
+    /// Opens the shard's own WAL after recovery. The files of `recovered.sync` must have been
+    /// flushed before.
+    ///
+    /// # Errors
+    /// See [`WalConfigError`].
+    pub fn open(config: WalConfig, recovered: &Recovered) -> Result<Wal, WalConfigError> {
+        config.check()?;
+        Ok(Wal {
+            batcher: Batcher::new(recovered.next_lsn),
+            segments: Segments::open(config, false, recovered),
+            attested: Lsn(0),
+            last_data: Lsn(0),
+        })
+    }
+
+    /// The WAL's number.
+    pub fn wal(&self) -> u16 {
+        self.segments.config.wal
+    }
+
+    /// Whether a record with a payload of this size may be appended now. Ask before changing any
+    /// state that the append would make true: if this says yes, the next [`append`](Self::append)
+    /// of such a record does not fail.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub fn can_append(&self, payload_bytes: usize, priority: Priority) -> Result<(), AppendError> {
+        let bytes = RECORD_HEADER_BYTES.saturating_add(payload_bytes);
+        if bytes > self.record_bytes_max() {
+            return Err(AppendError::TooLarge(payload_bytes));
+        }
+        let (pending_max, reserve) = match priority {
+            Priority::Data => (
+                limits::WAL_PENDING_BYTES_MAX,
+                limits::WAL_RESERVE_SEGMENTS as i64,
+            ),
+            Priority::Internal => (2 * limits::WAL_PENDING_BYTES_MAX, 0),
+        };
+        let rolls = matches!(self.fit(bytes), Fit::Next);
+        if self.segments.headroom(priority) - i64::from(rolls) < reserve {
+            return Err(AppendError::Full);
+        }
+        let waits = rolls && !self.segments.is_next_ready();
+        if waits || self.batcher.pending_bytes() >= pending_max {
+            return Err(AppendError::Busy);
+        }
+        Ok(())
+    }
+
+    /// Queues a record. Returns the LSN of the block that will carry it: the record is durable
+    /// when that LSN is.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; nothing has changed then.
+    pub fn append(&mut self, record: Record, priority: Priority) -> Result<Lsn, AppendError> {
+        self.can_append(record.payload_bytes(), priority)?;
+        let bytes = RECORD_HEADER_BYTES + record.payload_bytes();
+        match self.fit(bytes) {
+            Fit::Open => {}
+            Fit::Active => {
+                self.seal();
+                self.open_block();
+            }
+            Fit::Next => {
+                self.seal();
+                let rolled = self.segments.roll(self.batcher.next_lsn());
+                assert!(rolled, "the next segment was ready a moment ago");
+                self.open_block();
+            }
+        }
+        let lsn = self.batcher.push(record).ok_or(AppendError::Busy)?;
+        self.last_data = lsn;
+        if self.batcher.open_bytes() >= limits::WAL_BLOCK_BYTES_TARGET {
+            self.seal();
+        }
+        Ok(lsn)
+    }
+
+    /// Most bytes of a record, its header included, in a segment of this WAL.
+    fn record_bytes_max(&self) -> usize {
+        let block = self.segments.config.segment_bytes as usize - SEGMENT_HEADER_BYTES;
+        block.min(limits::WAL_BLOCK_BYTES_MAX) - BLOCK_HEADER_BYTES
+    }
+
+    fn fit(&self, record_bytes: usize) -> Fit {
+        let Some(active) = self.segments.active() else {
+            return Fit::Next;
+        };
+        let file_bytes = active.file_bytes as usize;
+        let (start, open) = (active.next_offset as usize, self.batcher.open_bytes());
+        let grown = open + record_bytes;
+        if open > 0
+            && grown <= limits::WAL_BLOCK_BYTES_TARGET
+            && start + block::align_up(grown) <= file_bytes
+        {
+            return Fit::Open;
+        }
+        let alone = block::align_up(BLOCK_HEADER_BYTES + record_bytes);
+        if start + block::align_up(open) + alone <= file_bytes {
+            Fit::Active
+        } else {
+            Fit::Next
+        }
+    }
+
+    fn open_block(&mut self) {
+        if let Some(&Active {
+            id,
+            slot,
+            incarnation,
+            next_offset,
+            ..
+        }) = self.segments.active()
+        {
+            self.batcher.open(Place {
+                segment: id,
+                slot,
+                incarnation,
+                offset: next_offset,
+            });
+        }
+    }
+
+    fn seal(&mut self) {
+        let bytes = self.batcher.seal();
+        self.segments.advance(bytes);
+    }
+
+    /// The next block to write, if one should be written now: call it after appends and after
+    /// completions until it gives `None`.
+    pub fn poll_write(&mut self) -> Option<BlockPlan> {
+        if !self.batcher.has_write_free() {
+            return None;
+        }
+        if !self.batcher.has_sealed() {
+            if !self.batcher.open_is_worth_a_write() {
+                return None;
+            }
+            self.seal();
+        }
+        self.batcher.next_plan()
+    }
+
+    /// The write of a block has ended well, durably. In any order. A write that failed is never
+    /// reported: the process ends.
+    ///
+    /// # Panics
+    /// When no such write is in flight.
+    pub fn on_written(&mut self, lsn: Lsn) {
+        self.batcher.on_written(lsn);
+    }
+
+    /// The next block that has become durable, in LSN order.
+    pub fn poll_durable(&mut self) -> Option<DurableBlock> {
+        let block = self.batcher.poll_durable()?;
+        self.attested = self.attested.max(block.attests);
+        Some(block)
+    }
+
+    /// Everything up to this LSN is durable.
+    pub fn durable(&self) -> Lsn {
+        self.batcher.durable()
+    }
+
+    /// Puts on disk that everything is durable, in an empty block, if no block there says so yet
+    /// (or in a manifest, where a block has no room). Without it, damage to the last blocks of a
+    /// WAL looks like the tail of a crash. Worth calling when nothing was appended for a while;
+    /// returns whether there is a block to write.
+    pub fn attest_durable(&mut self) -> bool {
+        let all_durable = self.batcher.pending_bytes() == 0;
+        let wanted = all_durable && self.attested < self.last_data;
+        let Some(active) = self.segments.active().filter(|_| wanted) else {
+            return false;
+        };
+        if active.next_offset == active.file_bytes {
+            self.attested = self.last_data;
+            self.segments.want_manifest();
+            return false;
+        }
+        self.open_block();
+        self.seal();
+        true
+    }
+
+    /// The next piece of work on segment files, if there is any; several may be under way.
+    pub fn poll_segment(&mut self) -> Option<SegmentWork> {
+        self.segments
+            .poll(self.batcher.next_lsn(), self.batcher.durable())
+    }
+
+    /// [`SegmentWork::Prepare`] is done.
+    pub fn on_prepared(&mut self, slot: u32) {
+        self.segments.on_prepared(slot);
+    }
+
+    /// [`SegmentWork::Prepare`] found no room on the disk. The budget counts as used up until
+    /// [`retry`](Self::retry).
+    pub fn on_prepare_failed(&mut self, slot: u32) {
+        self.segments.on_prepare_failed(slot);
+    }
+
+    /// [`SegmentWork::WriteHeader`] is done.
+    pub fn on_header_written(&mut self, slot: u32) {
+        self.segments.on_header_written(slot);
+    }
+
+    /// [`SegmentWork::WriteManifest`] is done.
+    pub fn on_manifest_written(&mut self) {
+        self.segments.on_manifest_written();
+    }
+
+    /// [`SegmentWork::WriteManifest`] found no room on the disk, and the old manifest is still in
+    /// place. It is written again after [`retry`](Self::retry).
+    pub fn on_manifest_failed(&mut self) {
+        self.segments.on_manifest_failed();
+    }
+
+    /// [`SegmentWork::Delete`] is done.
+    pub fn on_deleted(&mut self, slot: u32) {
+        self.segments.on_deleted(slot);
+    }
+
+    /// Tries again what found no room on the disk. The driver decides when.
+    pub fn retry(&mut self) {
+        self.segments.retry();
+    }
+
+    /// Writes a manifest that carries the durable LSN: the last act of a clean stop, after which
+    /// any damage at all is told from the tail of a crash.
+    pub fn close(&mut self) {
+        self.segments.want_manifest();
+    }
+
+    /// Whether everything appended is durable and the manifest is as it should be.
+    pub fn is_closed(&self) -> bool {
+        self.batcher.pending_bytes() == 0 && self.segments.is_manifest_current()
+    }
+
+    /// Gives up a segment in which nothing is live. Its file is used again, or deleted, once a
+    /// manifest without it is durable and nobody has it pinned.
+    ///
+    /// # Errors
+    /// See [`ReclaimError`].
+    pub fn reclaim(&mut self, segment: SegmentId) -> Result<(), ReclaimError> {
+        self.segments.reclaim(segment, self.batcher.durable())
+    }
+
+    /// Keeps the file of a segment as it is until [`unpin`](Self::unpin), for a reader. Returns
+    /// the slot to read, or `None` when the segment has been reclaimed.
+    pub fn pin(&mut self, segment: SegmentId) -> Option<u32> {
+        self.segments.pin(segment)
+    }
+
+    /// Ends one [`pin`](Self::pin), by the slot that it returned.
+    ///
+    /// # Panics
+    /// When the slot is not pinned.
+    pub fn unpin(&mut self, slot: u32) {
+        self.segments.unpin(slot);
+    }
+
+    /// The segments that hold blocks, in LSN order.
+    pub fn live_segments(&self) -> impl Iterator<Item = LiveSegment> + '_ {
+        self.segments.live()
+    }
+
+    /// The state in figures.
+    pub fn stats(&self) -> WalStats {
+        WalStats {
+            pending_bytes: self.batcher.pending_bytes(),
+            writes_in_flight: self.batcher.writes_in_flight(),
+            ..self.segments.stats()
+        }
+    }
+}

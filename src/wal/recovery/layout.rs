@@ -1,0 +1,154 @@
+//! What the manifest and the directory listing say before anything is read:
+//! which files are read, as what, in which order, and which are free.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::found::Recovered;
+use super::{ListedFile, RecoveryError};
+use crate::base::Lsn;
+use crate::wal::manifest::{EntryContent, Life, Manifest};
+use crate::wal::names::FilePath;
+use crate::wal::segment::SEGMENT_HEADER_BYTES;
+
+/// One file to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Target {
+    pub slot: u32,
+    pub file_bytes: u32,
+    pub life: Life,
+    pub range: Range,
+}
+
+/// Which blocks a file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Range {
+    /// All of these.
+    Sealed { first_lsn: Lsn, end_lsn: Lsn },
+    /// Those that follow, as far as they go.
+    Open,
+    /// None. Only its header is read, which must not be newer than the manifest.
+    Unused,
+}
+
+impl Target {
+    fn unused(slot: u32) -> Target {
+        let life = Life {
+            sequence: 0,
+            incarnation: 0,
+        };
+        Target {
+            slot,
+            file_bytes: SEGMENT_HEADER_BYTES as u32,
+            life,
+            range: Range::Unused,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// First those without blocks; then in the order of their LSNs: the sealed ones, then the
+    /// open ones, by sequence.
+    pub targets: VecDeque<Target>,
+    pub durable: Lsn,
+    pub recovered: Recovered,
+}
+
+impl Layout {
+    pub fn read(
+        wal: u16,
+        files: &[ListedFile],
+        manifest: Option<&[u8]>,
+    ) -> Result<Layout, RecoveryError> {
+        let path = FilePath { wal, slot: None };
+        let Some(bytes) = manifest else {
+            // Nothing is created before there is a manifest.
+            return if files.is_empty() {
+                let recovered = Recovered::fresh(wal);
+                Ok(Layout {
+                    targets: VecDeque::new(),
+                    durable: Lsn(0),
+                    recovered,
+                })
+            } else {
+                Err(RecoveryError::ManifestMissing(path))
+            };
+        };
+        let manifest =
+            Manifest::decode(bytes).map_err(|error| RecoveryError::Manifest { path, error })?;
+        if manifest.wal != wal {
+            return Err(RecoveryError::WrongWal {
+                path,
+                found: manifest.wal,
+            });
+        }
+        Layout::from_manifest(&manifest, files)
+    }
+
+    fn from_manifest(manifest: &Manifest, files: &[ListedFile]) -> Result<Layout, RecoveryError> {
+        let wal = manifest.wal;
+        let mut listed: BTreeMap<u32, u64> =
+            files.iter().map(|file| (file.slot, file.bytes)).collect();
+        let mut recovered = Recovered::fresh(wal);
+        recovered.next_sequence = manifest.next_sequence;
+        recovered.open_lsn = manifest.open_lsn;
+        recovered.next_lsn = manifest.open_lsn;
+        let mut targets = Vec::new();
+        for entry in &manifest.entries {
+            let (slot, file_bytes) = (entry.slot, entry.file_bytes);
+            let found = listed.remove(&slot);
+            let (life, range) = match entry.content {
+                EntryContent::Free => {
+                    // A free file holds nothing: whatever became of it is no loss.
+                    match found {
+                        Some(bytes) if bytes == u64::from(file_bytes) => {
+                            recovered.free.push((slot, file_bytes));
+                            targets.push(Target::unused(slot));
+                        }
+                        // Left to those that the manifest does not know.
+                        Some(bytes) => drop(listed.insert(slot, bytes)),
+                        None => {}
+                    }
+                    continue;
+                }
+                EntryContent::Open(life) => (life, Range::Open),
+                EntryContent::Sealed {
+                    life,
+                    first_lsn,
+                    end_lsn,
+                } => (life, Range::Sealed { first_lsn, end_lsn }),
+            };
+            let path = FilePath {
+                wal,
+                slot: Some(slot),
+            };
+            let sequence = life.sequence;
+            let found = found.ok_or(RecoveryError::SegmentMissing { path, sequence })?;
+            if found != u64::from(file_bytes) {
+                return Err(RecoveryError::SegmentSize {
+                    path,
+                    found,
+                    expected: file_bytes,
+                });
+            }
+            targets.push(Target {
+                slot,
+                file_bytes,
+                life,
+                range,
+            });
+        }
+        for (slot, bytes) in listed {
+            recovered.unlisted.push(slot);
+            if bytes >= SEGMENT_HEADER_BYTES as u64 {
+                targets.push(Target::unused(slot));
+            }
+        }
+        targets.sort_unstable_by_key(|target| target.life.sequence);
+        Ok(Layout {
+            targets: targets.into(),
+            durable: manifest.durable,
+            recovered,
+        })
+    }
+}
