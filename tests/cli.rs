@@ -315,3 +315,19 @@ fn a_fatal_finding_fails_doctor_and_stops_serve() {
     let expected = "error: this host cannot run corelane: data dir: data is no directory; ";
     assert!(run.err.starts_with(expected), "{}", run.err);
 }
+
+#[test]
+fn inspecting_nothing_fails_with_the_path() {
+    let dir = temp();
+    let run = corelane(dir.path(), &["inspect", "wal", "."], &[]);
+    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    assert_eq!(run.err, "error: .: there is no write-ahead log here\n");
+    let run = corelane(dir.path(), &["inspect", "wal", "absent"], &[]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.err.starts_with("error: absent: No such file"),
+        "{}",
+        run.err
+    );
+    assert_eq!(corelane(dir.path(), &["inspect"], &[]).code, 2);
+}

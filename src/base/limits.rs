@@ -70,7 +70,7 @@ pub const OPEN_FILES_MIN: u64 = 256;
 /// See [`OPEN_FILES_MIN`].
 pub const OPEN_FILES_WANTED: u64 = 10_000;
 /// Smallest share of `--wal-disk` that a shard works with, bytes.
-pub const WAL_DISK_PER_SHARD_MIN: usize = 4 * WAL_SEGMENT_BYTES_MIN;
+pub const WAL_DISK_PER_SHARD_MIN: usize = WAL_SEGMENTS_MIN * WAL_SEGMENT_BYTES_MIN;
 /// Largest `--wal-disk` that is chosen without being asked for, bytes.
 pub const WAL_DISK_DEFAULT_MAX: usize = 256 * GIB;
 /// Largest configuration file read, bytes.

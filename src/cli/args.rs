@@ -1,6 +1,8 @@
 //! The arguments as clap reads them. Values stay text here: `config` knows what
 //! they may be, whether they come from a flag, the environment or the file.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 
 /// The whole command line.
@@ -33,6 +35,28 @@ pub(super) enum Command {
     /// Takes the flags of 'serve' and checks the host for those settings. Ends with 1 if the
     /// broker could not start.
     Doctor(SettingsArgs),
+    /// Look into the broker's files
+    #[command(subcommand)]
+    Inspect(Inspect),
+}
+
+/// What to look into.
+#[derive(Subcommand, Debug)]
+pub(super) enum Inspect {
+    /// Print and verify a write-ahead log: segments, blocks and records
+    ///
+    /// Reads only, and needs no running broker. Ends with 1 if something durable is damaged.
+    Wal(InspectWal),
+}
+
+/// Flags of 'inspect wal'.
+#[derive(Args, Debug)]
+pub(super) struct InspectWal {
+    /// A segment file, the directory of one WAL, or a data directory
+    pub(super) path: PathBuf,
+    /// Leave out blocks and records, and tell what is in each segment
+    #[arg(long)]
+    pub(super) summary: bool,
 }
 
 /// Flags for settings, the same for every command that needs them.

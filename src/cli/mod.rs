@@ -6,18 +6,19 @@
 
 mod args;
 mod doctor;
+mod inspect;
 mod logging;
 mod settings;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{ConfigError, Settings};
-use args::{Cli, Command};
+use args::{Cli, Command, Inspect, InspectWal};
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -41,6 +42,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => settled(&cli.settings).map(serve),
         Some(Command::Serve(given)) => settled(given).map(serve),
         Some(Command::Doctor(given)) => settled(given).map(|settings| examine(&settings)),
+        Some(Command::Inspect(Inspect::Wal(what))) => Ok(inspect_wal(what)),
     };
     match result {
         Ok(Ok(code)) => code,
@@ -85,4 +87,23 @@ fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn inspect_wal(what: &InspectWal) -> anyhow::Result<ExitCode> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let result = inspect::wal(&what.path, what.summary, &mut out);
+    match result.and_then(|is_sound| Ok(out.flush().map(|()| is_sound)?)) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::from(FAILED)),
+        // The reader, `head` perhaps, has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error
+        .downcast_ref::<std::io::Error>()
+        .map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
 }
