@@ -133,7 +133,7 @@ pub(super) struct SettingsArgs {
     pub(super) wal_disk: Option<String>,
 
     /// What to log: error, warn, info, debug, trace or off, or a list like
-    /// info,corelane::wal=debug [default: info]
+    /// info,glommio=warn [default: info]
     #[arg(
         long,
         env = "CORELANE_LOG_LEVEL",

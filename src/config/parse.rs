@@ -153,7 +153,7 @@ fn host_and_port(text: &str) -> Option<Advertise> {
 }
 
 /// What to log: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), and
-/// after commas levels of single targets, like `info,corelane::wal=debug`.
+/// after commas levels of single targets, like `info,glommio=warn`.
 ///
 /// # Errors
 /// What is expected.
@@ -176,7 +176,7 @@ pub fn log_level(text: &str) -> Result<String, String> {
     }
     Err(
         "expected error, warn, info, debug, trace or off, or a list like \
-         info,corelane::wal=debug"
+         info,glommio=warn"
             .to_owned(),
     )
 }

@@ -327,7 +327,7 @@ fn bad_values_say_what_is_expected() {
         let error = Layer::default().set(key, value).unwrap_err();
         assert!(error.contains(reason), "{key} {value}: {error}");
     }
-    for level in ["info", "off", "info,corelane::wal=debug"] {
+    for level in ["info", "off", "info,corelane::catalog=debug"] {
         assert!(parse::log_level(level).is_ok(), "{level}");
     }
 }
