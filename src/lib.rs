@@ -7,6 +7,7 @@
 pub mod base;
 pub mod catalog;
 pub mod cli;
+pub mod config;
 pub mod kafka;
 pub mod partition;
 pub mod runtime;

@@ -31,6 +31,8 @@ pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 pub const TOPIC_PARTITIONS_MAX: i32 = 100_000;
 /// Most partitions on the host, all topics together.
 pub const PARTITIONS_MAX: usize = 1_000_000;
+/// Most config overrides of one topic; Kafka has fewer than forty to set.
+pub const CONFIGS_PER_TOPIC_MAX: usize = 256;
 /// Most shards of one broker.
 pub const SHARDS_MAX: u16 = 1024;
 
@@ -66,6 +68,21 @@ pub const WAL_READ_BYTES: usize = MIB;
 
 /// Most responses a connection may have outstanding before its requests are not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 1024;
+/// Smallest share of `--memory` that a shard works with, bytes.
+pub const MEMORY_PER_SHARD_MIN: usize = 32 * MIB;
+/// Memory that a shard's io_uring registers with the kernel, bytes; it counts
+/// against RLIMIT_MEMLOCK.
+pub const LOCKED_BYTES_PER_SHARD: usize = MIB;
+/// Open files below which the broker does not start, and below which it warns.
+pub const OPEN_FILES_MIN: u64 = 256;
+/// See [`OPEN_FILES_MIN`].
+pub const OPEN_FILES_WANTED: u64 = 10_000;
+/// Smallest share of `--wal-disk` that a shard works with, bytes.
+pub const WAL_DISK_PER_SHARD_MIN: usize = WAL_SEGMENTS_MIN * WAL_SEGMENT_BYTES_MIN;
+/// Largest `--wal-disk` that is chosen without being asked for, bytes.
+pub const WAL_DISK_DEFAULT_MAX: usize = 256 * GIB;
+/// Largest configuration file read, bytes.
+pub const CONFIG_FILE_BYTES_MAX: usize = MIB;
 /// Most connections on one shard.
 pub const CONNECTIONS_PER_SHARD_MAX: usize = 10_000;
 /// Bytes a connection's read buffer grows to.

@@ -1,0 +1,175 @@
+//! Broker configs, in Kafka's names, for DescribeConfigs of a broker. Their
+//! values are the running broker's settings and fixed until it restarts.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::describe::{ConfigEntry, ConfigSource, ConfigSynonym, is_wanted};
+use super::table::TOPIC_CONFIGS;
+use super::value::ConfigKind;
+use crate::catalog::error::{CatalogError, ErrorKind};
+
+/// One broker config that is no mere default for topics.
+#[derive(Clone, Copy, Debug)]
+pub struct BrokerConfig {
+    /// Kafka's name.
+    pub name: &'static str,
+    /// Kafka's type.
+    pub kind: ConfigKind,
+    /// The value if the settings have none; `None` is null.
+    pub default: Option<&'static str>,
+    /// What it means here.
+    pub doc: &'static str,
+}
+
+const fn config(
+    name: &'static str,
+    kind: ConfigKind,
+    default: Option<&'static str>,
+    doc: &'static str,
+) -> BrokerConfig {
+    BrokerConfig {
+        name,
+        kind,
+        default,
+        doc,
+    }
+}
+
+/// The broker configs that mean something here, beside the defaults for topics.
+pub const BROKER_CONFIGS: &[BrokerConfig] = &[
+    config(
+        "advertised.listeners",
+        ConfigKind::List,
+        None,
+        "The addresses clients are told.",
+    ),
+    config(
+        "auto.create.topics.enable",
+        ConfigKind::Boolean,
+        Some("true"),
+        "Whether a client's Metadata request creates the topics it names.",
+    ),
+    config("broker.id", ConfigKind::Int, None, "This node's id."),
+    config(
+        "default.replication.factor",
+        ConfigKind::Int,
+        Some("1"),
+        "The replication factor of new topics. Other factors are accepted; one replica is kept.",
+    ),
+    config(
+        "delete.topic.enable",
+        ConfigKind::Boolean,
+        Some("true"),
+        "Whether topics can be deleted.",
+    ),
+    config(
+        "fetch.max.bytes",
+        ConfigKind::Int,
+        Some("57671680"),
+        "The most bytes one Fetch response carries.",
+    ),
+    config(
+        "listeners",
+        ConfigKind::List,
+        None,
+        "The addresses this node listens on.",
+    ),
+    config("log.dirs", ConfigKind::List, None, "The data directory."),
+    config(
+        "log.retention.check.interval.ms",
+        ConfigKind::Long,
+        Some("300000"),
+        "How often expired records are looked for.",
+    ),
+    config(
+        "max.incremental.fetch.session.cache.slots",
+        ConfigKind::Int,
+        Some("1000"),
+        "The most fetch sessions on one shard (KIP-227).",
+    ),
+    config("node.id", ConfigKind::Int, None, "This node's id."),
+    config(
+        "num.partitions",
+        ConfigKind::Int,
+        Some("1"),
+        "The partition count of new topics.",
+    ),
+    config(
+        "producer.id.expiration.ms",
+        ConfigKind::Int,
+        Some("86400000"),
+        "After how long an idle idempotent producer is forgotten.",
+    ),
+    config(
+        "socket.request.max.bytes",
+        ConfigKind::Int,
+        Some("104857600"),
+        "The largest request accepted, bytes.",
+    ),
+];
+
+/// The configs of a broker, or those named in `keys`. `values` holds the running
+/// broker's settings under Kafka's names.
+pub fn describe_broker(
+    values: &BTreeMap<String, String>,
+    keys: Option<&[String]>,
+) -> Vec<ConfigEntry> {
+    let own = BROKER_CONFIGS.iter().copied();
+    let for_topics = TOPIC_CONFIGS.iter().filter_map(|topic| {
+        topic
+            .broker
+            .map(|name| config(name, topic.kind, Some(topic.default), topic.doc))
+    });
+    let mut entries: Vec<_> = own
+        .chain(for_topics)
+        .filter(|config| is_wanted(keys, config.name))
+        .map(|config| entry(config, values.get(config.name)))
+        .collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    entries
+}
+
+fn entry(config: BrokerConfig, value: Option<&String>) -> ConfigEntry {
+    let default = config.default.map(str::to_owned);
+    let chosen = value.filter(|value| Some(value.as_str()) != config.default);
+    let mut synonyms = Vec::new();
+    if let Some(value) = chosen {
+        let value = Some(value.clone());
+        synonyms.push(ConfigSynonym {
+            name: config.name,
+            value,
+            source: ConfigSource::StaticBroker,
+        });
+    }
+    if default.is_some() {
+        let value = default.clone();
+        synonyms.push(ConfigSynonym {
+            name: config.name,
+            value,
+            source: ConfigSource::Default,
+        });
+    }
+    ConfigEntry {
+        name: Cow::Borrowed(config.name),
+        value: chosen.cloned().or(default),
+        source: if chosen.is_some() {
+            ConfigSource::StaticBroker
+        } else {
+            ConfigSource::Default
+        },
+        kind: config.kind,
+        read_only: true,
+        synonyms,
+        documentation: config.doc,
+    }
+}
+
+/// The answer to a request that would change a broker's config.
+pub fn refuse_broker_change() -> CatalogError {
+    CatalogError::new(
+        ErrorKind::InvalidRequest,
+        "Broker configs cannot be changed while the broker runs: set them on the command line, \
+         in the environment or in the configuration file, and restart.",
+    )
+}
