@@ -16,6 +16,8 @@ mod measure;
 mod net;
 mod produce;
 mod sink;
+#[cfg(test)]
+mod testing;
 
 /// Load generator and comparisons for Kafka-compatible brokers
 #[derive(Parser)]
