@@ -55,7 +55,7 @@ pub struct CeilingArgs {
     #[arg(long)]
     pub io_memory: Option<usize>,
     /// Microseconds after which the executor looks for completions though tasks are ready
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 10_000)]
     pub preempt_us: u64,
     /// Exit after this many seconds; without it the sink runs until it is killed
     #[arg(long)]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use glommio::{LocalExecutorBuilder, Placement};
 
+mod pacemaker;
+
 /// Registered memory when nothing needs more; glommio's default of 10 MiB per
 /// ring set counts against RLIMIT_MEMLOCK, which is often 8 MiB.
 pub const IO_MEMORY_BYTES: usize = 64 << 10;
@@ -31,16 +33,10 @@ impl Settings {
             cpu,
             spin: Duration::ZERO,
             io_memory: IO_MEMORY_BYTES,
-            preempt: Duration::from_millis(1),
+            preempt: Duration::from_millis(10),
         }
     }
 }
-
-/// How long an executor sleeps at most. glommio parks with tasks ready to run
-/// when its preempt timer fires before the first of them did (a thread that was
-/// descheduled for that long is enough), and then only another event wakes it.
-/// A pending timer is such an event.
-const HEARTBEAT: Duration = Duration::from_millis(5);
 
 /// Runs `future` to its end on the calling thread, which stays pinned afterwards.
 pub fn run<T>(settings: Settings, future: impl Future<Output = T>) -> Result<T> {
@@ -53,12 +49,7 @@ pub fn run<T>(settings: Settings, future: impl Future<Output = T>) -> Result<T> 
         .map_err(std::io::Error::from)
         .context("starting a glommio executor")?;
     Ok(executor.run(async {
-        // Cancelled when dropped.
-        let _heartbeat = glommio::spawn_local(async {
-            loop {
-                glommio::timer::sleep(HEARTBEAT).await;
-            }
-        });
+        let _pacemaker = pacemaker::start();
         future.await
     }))
 }
