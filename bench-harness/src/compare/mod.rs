@@ -48,8 +48,8 @@ pub struct CompareArgs {
     /// Most requests of 64 KiB in flight on one connection
     #[arg(long, default_value_t = 16)]
     pub window: usize,
-    /// Most requests of 1 KiB in flight on one connection
-    #[arg(long, default_value_t = 64)]
+    /// Most requests of 1 KiB in flight on one connection; 5 is the default of Kafka's producers
+    #[arg(long, default_value_t = 5)]
     pub small_window: usize,
     /// Bytes of record values at the end of the log that are fetched over and over
     #[arg(long, default_value_t = 64 << 20)]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use glommio::io::{DmaFile, OpenOptions};
 
 /// Alignment of positions and lengths; every common device accepts it.
-pub const ALIGN: u64 = 4096;
+pub const ALIGN: usize = 4096;
 const FILL_BYTES: usize = 1 << 20;
 
 /// Opens the zero-filled file in `dir` for O_DIRECT|O_DSYNC writes, making it

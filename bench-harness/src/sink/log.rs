@@ -133,7 +133,7 @@ impl Log {
         let Open {
             mut buffer, used, ..
         } = state.open.take_if(ready)?;
-        let length = used.next_multiple_of(ALIGN as usize);
+        let length = used.next_multiple_of(ALIGN);
         buffer.as_bytes_mut()[used..length].fill(0);
         buffer.trim_to_size(length);
         if state.next_position + length as u64 > state.file_bytes {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use glommio::net::TcpListener;
 
@@ -43,7 +43,7 @@ pub struct CeilingArgs {
     #[arg(long, default_value_t = 1 << 20)]
     pub block_bytes: usize,
     /// While writes are in flight, a block waits until it holds this many bytes
-    #[arg(long, default_value_t = 256 << 10)]
+    #[arg(long, default_value_t = 512 << 10)]
     pub group_bytes: usize,
     /// Size of a connection's read buffer in bytes
     #[arg(long, default_value_t = 256 << 10)]
@@ -67,6 +67,20 @@ pub struct CeilingArgs {
 
 /// Runs the sink until its time is up or its connections are done.
 pub fn run(args: CeilingArgs) -> Result<()> {
+    ensure!(
+        args.writes_in_flight > 0,
+        "--writes-in-flight must be at least 1"
+    );
+    ensure!(
+        args.block_bytes > 0 && args.block_bytes.is_multiple_of(file::ALIGN),
+        "--block-bytes must be a multiple of {}",
+        file::ALIGN
+    );
+    let blocks_max = args.writes_in_flight + 1;
+    ensure!(
+        (blocks_max * args.block_bytes) as u64 <= args.file_bytes,
+        "--file-bytes must hold {blocks_max} blocks, or writes in flight would overlap"
+    );
     let settings = executor::Settings {
         cpu: args.cpu,
         spin: Duration::from_micros(args.spin_us),
@@ -92,6 +106,7 @@ async fn serve(args: CeilingArgs) -> Result<()> {
     }
     let listener =
         TcpListener::bind(args.listen).with_context(|| format!("listening on {}", args.listen))?;
+    eprintln!("the sink listens on {}", listener.local_addr()?);
     let accepting = accept(listener, log, args.clone());
     match args.seconds {
         None => accepting.await,
