@@ -33,6 +33,13 @@ pub const TOPIC_PARTITIONS_MAX: i32 = 100_000;
 pub const PARTITIONS_MAX: usize = 1_000_000;
 /// Most config overrides of one topic; Kafka has fewer than forty to set.
 pub const CONFIGS_PER_TOPIC_MAX: usize = 256;
+/// Most topics that one request may create, change or delete (Kafka: 10,000 records).
+pub const CATALOG_CHANGES_PER_REQUEST_MAX: usize = 10_000;
+/// Most partitions in one DescribeTopicPartitions response
+/// (Kafka: `max.request.partition.size.limit`).
+pub const DESCRIBED_PARTITIONS_MAX: i32 = 2000;
+/// Most bytes of client metrics in one push (Kafka: `telemetry.max.bytes`).
+pub const TELEMETRY_BYTES_MAX: usize = MIB;
 /// Most shards of one broker.
 pub const SHARDS_MAX: u16 = 1024;
 
@@ -83,23 +90,67 @@ pub const WAL_DISK_PER_SHARD_MIN: usize = WAL_SEGMENTS_MIN * WAL_SEGMENT_BYTES_M
 pub const WAL_DISK_DEFAULT_MAX: usize = 256 * GIB;
 /// Largest configuration file read, bytes.
 pub const CONFIG_FILE_BYTES_MAX: usize = MIB;
+/// Bytes of responses that wait on one connection before its requests are not read.
+pub const RESPONSE_BYTES_QUEUED_MAX: usize = MIB;
+/// Bytes that a fetch gets although the budget for responses is used up: enough to go on.
+pub const FETCH_BYTES_WITHOUT_BUDGET: usize = 128 * KIB;
+/// Requests above this size share a part of the memory of their own, so that a few of them
+/// cannot hold up all that are merely larger than a read buffer.
+pub const LARGE_REQUEST_BYTES: usize = 2 * MIB;
+/// A request larger than a read buffer must come on without a pause of this length,
+/// milliseconds: it holds memory that others wait for.
+pub const REQUEST_STALL_MS_MAX: u64 = 30 * 1000;
 /// Most connections on one shard.
 pub const CONNECTIONS_PER_SHARD_MAX: usize = 10_000;
 /// Bytes a connection's read buffer grows to.
 pub const READ_BUFFER_BYTES_MAX: usize = 256 * KIB;
 /// Most requests in one shard's mailbox, and most replies one shard waits for.
 pub const MAILBOX_REQUESTS_MAX: usize = 1024;
+/// Most long polls that one shard has open on others.
+pub const MAILBOX_WATCHES_MAX: usize = 16 * 1024;
+/// Most bytes of one vectored write to a socket, and most pieces in it (IOV_MAX is 1024).
+pub const SOCKET_WRITE_BYTES_MAX: usize = MIB;
+/// See [`SOCKET_WRITE_BYTES_MAX`].
+pub const SOCKET_WRITE_PIECES_MAX: usize = 256;
+/// A socket that takes no byte of its responses for this long is closed, milliseconds.
+pub const SOCKET_STALL_MS_MAX: u64 = 60 * 1000;
+/// A connection that sends nothing for this long is closed (Kafka: `connections.max.idle.ms`).
+pub const CONNECTION_IDLE_MS_MAX: u64 = 10 * 60 * 1000;
+/// Read buffers that a connection keeps to use again; more than this are in use only while
+/// the disk is behind.
+pub const READ_BUFFERS_KEPT: usize = 8;
+/// Bytes of a fresh connection's read buffer.
+pub const READ_BUFFER_BYTES_MIN: usize = 4 * KIB;
 /// Most fetch sessions on one shard (Kafka: `max.incremental.fetch.session.cache.slots`).
 pub const FETCH_SESSIONS_MAX: usize = 1000;
 /// Most bytes in one Fetch response (Kafka: `fetch.max.bytes`, 55 MiB).
 pub const FETCH_BYTES_MAX: usize = 55 * MIB;
 /// Longest long poll honoured, milliseconds.
 pub const FETCH_WAIT_MS_MAX: u64 = 5 * 60 * 1000;
+/// Bytes of foreign records between two batches that are read along rather than apart.
+pub const COLD_READ_GAP_BYTES_MAX: u32 = 64 * KIB as u32;
+/// Most bytes of one read from a WAL segment for consumers; one batch may be larger.
+pub const COLD_READ_BYTES_MAX: u32 = MIB as u32;
 /// Most producer ids remembered by one partition; the longest idle goes first.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Batches remembered per producer for duplicate detection (Kafka: 5, KIP-98).
 pub const PRODUCER_BATCHES_KEPT: usize = 5;
+/// Most leader epochs remembered by one partition; the oldest goes first.
+pub const EPOCHS_PER_PARTITION_MAX: usize = 1024;
+/// Batches described by one chunk of a partition's index.
+pub const INDEX_CHUNK_ENTRIES: usize = 256;
+/// Most batches one partition contributes to one fetch.
+pub const READ_PIECES_MAX: usize = 4096;
+/// Largest encoded checkpoint of one partition's state.
+pub const CHECKPOINT_BYTES_MAX: usize = 2 * MIB;
 
+/// Bytes of one remembered producer in a checkpoint, at most.
+const CHECKPOINT_PRODUCER_BYTES: usize = 19 + PRODUCER_BATCHES_KEPT * 24;
+const _: () = assert!(
+    PRODUCERS_PER_PARTITION_MAX * CHECKPOINT_PRODUCER_BYTES + EPOCHS_PER_PARTITION_MAX * 12 + KIB
+        <= CHECKPOINT_BYTES_MAX
+);
+const _: () = assert!(CHECKPOINT_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_DEFAULT < BATCH_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < FRAME_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX + MIB < WAL_SEGMENT_BYTES_MAX);

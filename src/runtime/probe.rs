@@ -2,11 +2,14 @@
 
 use glommio::{LocalExecutorBuilder, Placement};
 
+use super::launch::{IO_MEMORY_BYTES, RING_DEPTH};
+
 /// Creates an executor as a shard would, and says why if the kernel refuses.
 pub fn io_uring() -> Result<(), String> {
     LocalExecutorBuilder::new(Placement::Unbound)
-        .io_memory(1 << 20)
+        .io_memory(IO_MEMORY_BYTES)
+        .ring_depth(RING_DEPTH)
         .make()
         .map(|executor| executor.run(async {}))
-        .map_err(|error| error.to_string())
+        .map_err(|e| e.to_string())
 }

@@ -1,1 +1,29 @@
-//! (to be written)
+//! One core's whole mind: the only place where log, WAL and catalogue meet. Takes
+//! requests as data, says what to write, read and tell whom, and is told what came
+//! of it. One per core; never performs I/O, reads a clock or waits.
+
+mod append;
+mod catalog_log;
+mod durable;
+mod fetch;
+mod files;
+mod lookup;
+mod reclaim;
+mod recovery;
+mod request;
+mod segments;
+mod state;
+mod tail;
+mod waiters;
+
+pub use append::{Appended, Blocked};
+pub use catalog_log::CatalogChange;
+pub use fetch::FetchPlan;
+pub use lookup::ListOffsetsPlan;
+pub use recovery::{Assembly, RecoveredShard, RecoveryError, SEQUENCES_PER_START};
+pub use request::{
+    EpochEndEntry, EpochEndResult, FetchEntry, FetchRead, FetchResult, ListOffsetsEntry,
+    ListOffsetsResult, ProduceEntry, ProduceResult, ProducerState, ShardReply, ShardRequest, Watch,
+};
+pub use state::{Shard, ShardConfig};
+pub use waiters::WaiterId;

@@ -204,6 +204,12 @@ impl Wal {
         self.batcher.next_plan()
     }
 
+    /// Whether anything was appended that [`poll_write`](Self::poll_write) has not handed out,
+    /// be it because enough writes are in flight.
+    pub fn has_blocks_to_write(&self) -> bool {
+        self.batcher.has_sealed() || self.batcher.open_bytes() > 0
+    }
+
     /// The write of a block has ended well, durably. In any order. A write that failed is never
     /// reported: the process ends.
     ///

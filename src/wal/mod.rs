@@ -50,7 +50,9 @@ pub use names::{
 };
 pub use plan::BlockPlan;
 pub use record::{BatchOffsets, RECORD_HEADER_BYTES, Record, RecordKind, decode_log_start};
-pub use recovery::{ListedFile, ReadPlan, Recovered, Recovery, RecoveryError, RecoveryStep};
+pub use recovery::{
+    ListedFile, ReadPlan, Recovered, RecoveredRecord, Recovery, RecoveryError, RecoveryStep,
+};
 pub use segment::{
     FORMAT_VERSION, SEGMENT_BYTES_FLOOR, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentHeader,
     SegmentHeaderError, is_segment_size,

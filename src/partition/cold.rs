@@ -1,0 +1,143 @@
+//! Batches that are read from the WAL's files: which bytes, how neighbours
+//! become one disk read, and whether the disk gave what was written.
+
+use std::ops::Range;
+
+use crate::base::{LogPosition, SegmentId};
+use crate::kafka::batch::{self, BatchHeader};
+
+use super::index::IndexEntry;
+use super::log::Partition;
+
+/// One whole batch on disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ColdRead {
+    /// Where its first byte lies.
+    pub position: LogPosition,
+    /// Its size in bytes.
+    pub len: u32,
+    /// Offset of its first record.
+    pub base_offset: i64,
+    /// Offset of its last record.
+    pub last_offset: i64,
+}
+
+impl ColdRead {
+    pub(super) fn new(entry: &IndexEntry) -> ColdRead {
+        ColdRead {
+            position: entry.position,
+            len: entry.len,
+            base_offset: entry.base_offset,
+            last_offset: entry.last_offset,
+        }
+    }
+
+    /// The file offset after the last byte.
+    fn end(&self) -> u64 {
+        u64::from(self.position.offset) + u64::from(self.len)
+    }
+}
+
+/// One range of a segment to read, which covers several batches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DiskRead {
+    /// The segment.
+    pub segment: SegmentId,
+    /// File offset of the first byte.
+    pub offset: u32,
+    /// Bytes to read.
+    pub len: u32,
+    /// Which of the [`ColdRead`]s given lie in it. Each begins at its own
+    /// position minus `offset`.
+    pub reads: Range<usize>,
+}
+
+/// Joins reads that lie in one segment with at most `gap_max` foreign bytes
+/// between them, as long as the whole stays within `len_max` (a single batch
+/// may exceed it). Order is kept and every read is in exactly one group.
+pub fn group_cold(reads: &[ColdRead], gap_max: u32, len_max: u32) -> Vec<DiskRead> {
+    let mut groups: Vec<DiskRead> = Vec::new();
+    for (at, read) in reads.iter().enumerate() {
+        if let Some(group) = groups.last_mut()
+            && joins(group, read, gap_max, len_max)
+        {
+            group.len = (read.end() - u64::from(group.offset)) as u32;
+            group.reads.end = at + 1;
+            continue;
+        }
+        groups.push(DiskRead {
+            segment: read.position.segment,
+            offset: read.position.offset,
+            len: read.len,
+            reads: at..at + 1,
+        });
+    }
+    groups
+}
+
+fn joins(group: &DiskRead, read: &ColdRead, gap_max: u32, len_max: u32) -> bool {
+    let group_end = u64::from(group.offset) + u64::from(group.len);
+    let start = u64::from(read.position.offset);
+    group.segment == read.position.segment
+        && start >= group_end
+        && start - group_end <= u64::from(gap_max)
+        && read.end() - u64::from(group.offset) <= u64::from(len_max)
+}
+
+/// Whether `bytes` are the batch that `read` asked for: right length, right
+/// offsets, matching checksum. Anything else must never be served.
+pub fn verify_cold(read: &ColdRead, bytes: &[u8]) -> bool {
+    let Ok(header) = BatchHeader::decode(bytes) else {
+        return false;
+    };
+    bytes.len() == read.len as usize
+        && header.total_bytes() == bytes.len()
+        && header.base_offset == read.base_offset
+        && i64::from(header.last_offset_delta) == read.last_offset - read.base_offset
+        && batch::crc_matches(bytes)
+}
+
+/// What lies ahead of a sequential reader in the segment it reads from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ahead {
+    /// Where the next batch begins.
+    pub position: LogPosition,
+    /// Bytes from there to the end of the last batch counted, what belongs to
+    /// other partitions included: what reading ahead costs.
+    pub span: u32,
+    /// Bytes of them that are this partition's: what it gains.
+    pub batch_bytes: u32,
+    /// Offset after the last batch counted.
+    pub next_offset: i64,
+}
+
+impl Partition {
+    /// What reading on from `offset` would find on disk within `span_max` bytes
+    /// of one segment; `None` where the log ends or is in memory.
+    pub fn read_ahead(&self, offset: i64, span_max: u32) -> Option<Ahead> {
+        let cold_end = self.tail.first_offset().unwrap_or(self.high_watermark());
+        let mut ahead: Option<Ahead> = None;
+        for entry in self.index.starting_at(offset.max(self.log_start())) {
+            let read = ColdRead::new(&entry);
+            if read.base_offset >= cold_end {
+                break;
+            }
+            let from = ahead.as_ref().map_or(read.position, |ahead| ahead.position);
+            let span = read.end().checked_sub(u64::from(from.offset));
+            let span = span.and_then(|span| u32::try_from(span).ok());
+            let Some(span) = span.filter(|span| *span <= span_max) else {
+                break;
+            };
+            if from.segment != read.position.segment {
+                break;
+            }
+            ahead = Some(Ahead {
+                position: from,
+                span,
+                batch_bytes: ahead.map_or(0, |ahead| ahead.batch_bytes) + read.len,
+                next_offset: read.last_offset + 1,
+            });
+        }
+        ahead
+    }
+}

@@ -1,0 +1,351 @@
+//! The data directory as a whole: its lock, and the small file that names the
+//! cluster and counts its starts. Touched at start only, before any shard runs.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Version of the layout of the data directory.
+const FORMAT: u32 = 1;
+const META: &str = "corelane.toml";
+const LOCK: &str = "lock";
+/// The file that names the cluster is padded to one sector, which disks write whole or not
+/// at all: on a full disk it can be overwritten where it is.
+const META_BYTES: usize = 512;
+
+/// An open, locked data directory.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    meta: Meta,
+    /// Wrote-before count of WALs: each of them must be there.
+    wals_before: u16,
+    _lock: File,
+}
+
+/// What must be known before any log is read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Meta {
+    format: u32,
+    /// Kafka's cluster id: 16 random bytes in base64url, made once.
+    cluster_id: String,
+    /// How often a broker started here; the leader epoch of this run.
+    incarnation: u32,
+    /// WALs that were ever written here: `wal/shard-000` to this count.
+    wals: u16,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, Error)]
+pub enum DataDirError {
+    /// Another process has it.
+    #[error(
+        "{path} is in use by another corelane (process {owner}); stop it, or give this one its own --data-dir"
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// Process id, as the owner wrote it.
+        owner: String,
+    },
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// What was touched.
+        path: PathBuf,
+        /// How it failed.
+        source: io::Error,
+    },
+    /// The file that names the cluster cannot be understood.
+    #[error("{path}: {reason}")]
+    Meta {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A log that was written here has disappeared.
+    #[error(
+        "{0} is missing, but this data directory had it: refusing to start without its records; put it back, or start with an empty --data-dir"
+    )]
+    MissingWal(PathBuf),
+}
+
+impl DataDir {
+    /// Locks `path` for this process (creating it if need be), and counts this start.
+    /// `random` names a new cluster.
+    pub fn open(path: &Path, shards: u16, random: [u8; 16]) -> Result<DataDir, DataDirError> {
+        fs::create_dir_all(path).map_err(io_error(path))?;
+        let lock = lock(path)?;
+        let (meta, wals_before) = match read_meta(&path.join(META))? {
+            Some(old) => {
+                let wals_before = old.wals;
+                let incarnation = old.incarnation + 1;
+                (
+                    Meta {
+                        incarnation,
+                        wals: old.wals.max(shards),
+                        ..old
+                    },
+                    wals_before,
+                )
+            }
+            None => {
+                let cluster_id = base64url(random);
+                (
+                    Meta {
+                        format: FORMAT,
+                        cluster_id,
+                        incarnation: 1,
+                        wals: shards,
+                    },
+                    0,
+                )
+            }
+        };
+        let dir = DataDir {
+            path: path.to_owned(),
+            meta,
+            wals_before,
+            _lock: lock,
+        };
+        dir.prepare_wals()?;
+        dir.write_meta()?;
+        Ok(dir)
+    }
+
+    /// The cluster's id.
+    pub fn cluster_id(&self) -> &str {
+        &self.meta.cluster_id
+    }
+
+    /// The number of this start, from 1.
+    pub fn incarnation(&self) -> u32 {
+        self.meta.incarnation
+    }
+
+    /// A file that is there whenever this is open.
+    pub fn lock_path(&self) -> PathBuf {
+        self.path.join(LOCK)
+    }
+
+    /// How many WALs there are, those of earlier runs with more shards included.
+    pub fn wals(&self) -> u16 {
+        self.meta.wals
+    }
+
+    /// The directory of one WAL.
+    pub fn wal_dir(&self, wal: u16) -> PathBuf {
+        wal_dir(&self.path, wal)
+    }
+
+    fn prepare_wals(&self) -> Result<(), DataDirError> {
+        for wal in 0..self.meta.wals {
+            let dir = self.wal_dir(wal);
+            if wal < self.wals_before && !dir.is_dir() {
+                return Err(DataDirError::MissingWal(dir));
+            }
+            fs::create_dir_all(&dir).map_err(io_error(&dir))?;
+        }
+        let parent = self.path.join("wal");
+        sync_dir(&parent)
+            .and_then(|()| sync_dir(&self.path))
+            .map_err(io_error(&parent))
+    }
+
+    fn write_meta(&self) -> Result<(), DataDirError> {
+        let path = self.path.join(META);
+        let text = toml::to_string(&self.meta).map_err(|e| DataDirError::Meta {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?;
+        let padded = format!(
+            "{text:
+<META_BYTES$}"
+        );
+        match replace_file(&path, padded.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                overwrite(&path, padded.as_bytes()).map_err(io_error(&path))
+            }
+            result => result.map_err(io_error(&path)),
+        }
+    }
+}
+
+/// The directory of WAL number `wal` under `data_dir`.
+pub fn wal_dir(data_dir: &Path, wal: u16) -> PathBuf {
+    data_dir.join("wal").join(format!("shard-{wal:03}"))
+}
+
+/// Replaces `path` by `contents` so that after a crash it is the old or the new one, whole.
+pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let fresh = path.with_extension("tmp");
+    let written = File::create(&fresh).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // What is unfinished takes room that may be missing elsewhere.
+        let _ = fs::remove_file(&fresh);
+        return Err(error);
+    }
+    fs::rename(&fresh, path)?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Writes over a file of the same length, which needs no room on the disk.
+fn overwrite(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    if file.metadata()?.len() != contents.len() as u64 {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    file.write_all(contents)?;
+    file.sync_all()
+}
+
+/// Makes the names in a directory durable.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn lock(dir: &Path) -> Result<File, DataDirError> {
+    let path = dir.join(LOCK);
+    let mut file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(io_error(&path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            // The message is better with the owner's number and right without it.
+            let _ = file.read_to_string(&mut owner);
+            let owner = if owner.is_empty() {
+                "unknown".into()
+            } else {
+                owner
+            };
+            return Err(DataDirError::InUse {
+                path: dir.to_owned(),
+                owner,
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(DataDirError::Io { path, source }),
+    }
+    file.set_len(0)
+        .and_then(|()| write!(file, "{}", std::process::id()))
+        .map_err(io_error(&path))?;
+    Ok(file)
+}
+
+fn read_meta(path: &Path) -> Result<Option<Meta>, DataDirError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(DataDirError::Io {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let refuse = |reason: String| DataDirError::Meta {
+        path: path.to_owned(),
+        reason,
+    };
+    let meta: Meta = toml::from_str(&text).map_err(|e| refuse(e.to_string()))?;
+    if meta.format != FORMAT {
+        let reason = format!(
+            "format {} is not known to this version, which reads {FORMAT}",
+            meta.format
+        );
+        return Err(refuse(reason));
+    }
+    Ok(Some(meta))
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
+    let path = path.to_owned();
+    move |source| DataDirError::Io { path, source }
+}
+
+fn base64url(bytes: [u8; 16]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits = u128::from_be_bytes(bytes);
+    // 22 digits of 6 bits hold 132 bits: the last digit's low 4 bits are padding.
+    (0..22u32)
+        .map(|i| {
+            let digit = if i == 21 {
+                bits << 4
+            } else {
+                bits >> (122 - 6 * i)
+            };
+            char::from(ALPHABET[(digit & 63) as usize])
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_starts_and_keeps_the_cluster() {
+        let tmp = tempfile::tempdir().unwrap();
+        let first = DataDir::open(tmp.path(), 2, [7; 16]).unwrap();
+        let id = first.cluster_id().to_owned();
+        assert_eq!((first.incarnation(), first.wals()), (1, 2));
+        drop(first);
+        let second = DataDir::open(tmp.path(), 1, [9; 16]).unwrap();
+        assert_eq!((second.incarnation(), second.wals()), (2, 2));
+        assert_eq!(second.cluster_id(), id);
+    }
+
+    #[test]
+    fn refuses_a_second_owner_a_lost_wal_and_a_foreign_format() {
+        let tmp = tempfile::tempdir().unwrap();
+        let first = DataDir::open(tmp.path(), 2, [7; 16]).unwrap();
+        let second = DataDir::open(tmp.path(), 2, [7; 16]);
+        assert!(matches!(second, Err(DataDirError::InUse { .. })));
+        drop(first);
+        fs::remove_dir_all(wal_dir(tmp.path(), 1)).unwrap();
+        let lost = DataDir::open(tmp.path(), 2, [7; 16]);
+        assert!(matches!(lost, Err(DataDirError::MissingWal(_))));
+        fs::write(
+            tmp.path().join(META),
+            "format = 9\ncluster_id = \"x\"\nincarnation = 1\nwals = 1\n",
+        )
+        .unwrap();
+        let foreign = DataDir::open(tmp.path(), 2, [7; 16]);
+        assert!(matches!(foreign, Err(DataDirError::Meta { .. })));
+    }
+
+    #[test]
+    fn a_full_disk_does_not_keep_it_from_counting_a_start() {
+        let tmp = tempfile::tempdir().unwrap();
+        drop(DataDir::open(tmp.path(), 1, [7; 16]).unwrap());
+        let path = tmp.path().join(META);
+        let text = fs::read(&path).unwrap();
+        assert_eq!(text.len(), META_BYTES);
+        overwrite(&path, &text).unwrap();
+        let longer = overwrite(&path, &[text, vec![b'\n']].concat()).unwrap_err();
+        assert_eq!(longer.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(
+            DataDir::open(tmp.path(), 1, [7; 16]).unwrap().incarnation(),
+            2
+        );
+    }
+
+    #[test]
+    fn cluster_ids_are_base64url() {
+        assert_eq!(base64url([0; 16]), "A".repeat(22));
+        assert_eq!(base64url([0xff; 16]), format!("{}w", "_".repeat(21)));
+    }
+}

@@ -1,0 +1,132 @@
+//! The segment files that one shard has open: those of its own WAL to write and read,
+//! those of other WALs that hold its partitions' older records to read.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::data_dir::wal_dir;
+use super::disk::{SegmentFile, WriteMode};
+use super::sleep_ms;
+use crate::base::{SegmentId, ShardId};
+use crate::wal;
+
+/// Whether that is why a file was not opened: glommio's errors do not keep their number.
+fn no_descriptor_left() -> bool {
+    let error = std::fs::File::open("/dev/null").err();
+    let number = error.and_then(|error| error.raw_os_error());
+    matches!(number, Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Pause before a file is opened again for which there was no descriptor, milliseconds.
+const RETRY_MS: u64 = 50;
+
+/// One shard's open files.
+#[derive(Debug)]
+pub struct Files {
+    data_dir: PathBuf,
+    mode: WriteMode,
+    own: u16,
+    open: RefCell<HashMap<(u16, u32), Rc<SegmentFile>>>,
+    /// Which file holds a segment: of earlier starts for all, of this one for the own WAL.
+    found: Arc<HashMap<SegmentId, u32>>,
+    written: RefCell<HashMap<SegmentId, u32>>,
+}
+
+impl Files {
+    /// No file open yet; `found` is what recovery knows of all WALs.
+    pub fn new(
+        data_dir: &Path,
+        mode: WriteMode,
+        shard: ShardId,
+        found: Arc<HashMap<SegmentId, u32>>,
+    ) -> Files {
+        Files {
+            data_dir: data_dir.to_owned(),
+            mode,
+            own: shard.0,
+            open: RefCell::default(),
+            found,
+            written: RefCell::default(),
+        }
+    }
+
+    /// Directory of a WAL.
+    pub fn wal_dir(&self, wal: u16) -> PathBuf {
+        wal_dir(&self.data_dir, wal)
+    }
+
+    /// Path of a segment file.
+    pub fn path(&self, wal: u16, slot: u32) -> PathBuf {
+        self.wal_dir(wal).join(wal::segment_file_name(slot))
+    }
+
+    /// The file in `slot` of the own WAL; `segment` is the life that it has now.
+    pub async fn own(&self, segment: SegmentId, slot: u32) -> io::Result<Rc<SegmentFile>> {
+        self.note(segment, slot);
+        self.file(self.own, slot).await
+    }
+
+    fn note(&self, segment: SegmentId, slot: u32) {
+        let mut written = self.written.borrow_mut();
+        if written.get(&segment) != Some(&slot) {
+            // A new life of the file; what it held before was reclaimed.
+            written.retain(|_, other| *other != slot);
+            written.insert(segment, slot);
+        }
+    }
+
+    /// The file in `slot` of WAL `wal`, opened once.
+    pub async fn file(&self, wal: u16, slot: u32) -> io::Result<Rc<SegmentFile>> {
+        if let Some(file) = self.open.borrow().get(&(wal, slot)) {
+            return Ok(file.clone());
+        }
+        let file = Rc::new(self.open_when_possible(&self.path(wal, slot)).await?);
+        // Another task may have opened it meanwhile; one descriptor stays.
+        Ok(self
+            .open
+            .borrow_mut()
+            .entry((wal, slot))
+            .or_insert(file)
+            .clone())
+    }
+
+    /// Without descriptors the WAL waits until a connection has given one back.
+    async fn open_when_possible(&self, path: &Path) -> io::Result<SegmentFile> {
+        loop {
+            match SegmentFile::open(path, self.mode).await {
+                Err(_) if no_descriptor_left() => {
+                    tracing::warn!(path = %path.display(), "no descriptor left to open a WAL segment; raise the limit of open files");
+                    sleep_ms(RETRY_MS).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// The file that holds `segment`, for reading.
+    pub async fn holding(&self, segment: SegmentId) -> io::Result<Rc<SegmentFile>> {
+        let written = self.written.borrow().get(&segment).copied();
+        let slot = written.or_else(|| self.found.get(&segment).copied());
+        let slot = slot.ok_or_else(|| io::Error::other(format!("{segment:?} is in no file")))?;
+        self.file(segment.wal, slot).await
+    }
+
+    /// Forgets a life that is over; its file may go on with another.
+    pub fn forget(&self, segment: SegmentId) {
+        self.written.borrow_mut().remove(&segment);
+        if segment.wal != self.own
+            && let Some(slot) = self.found.get(&segment)
+        {
+            self.open.borrow_mut().remove(&(segment.wal, *slot));
+        }
+    }
+
+    /// Closes the file in `slot` of WAL `wal`, which is to be removed.
+    pub fn close(&self, wal: u16, slot: u32) {
+        self.open.borrow_mut().remove(&(wal, slot));
+    }
+}

@@ -1,0 +1,225 @@
+//! Starting and stopping the shards: one pinned executor for each, its drivers around
+//! its core, and in the middle whatever the server layer wants to run there.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use glommio::{ExecutorJoinHandle, Latency, LocalExecutorBuilder, Placement, Shares};
+
+use super::disk::WriteMode;
+use super::files::Files;
+use super::handle::{Budget, ShardHandle};
+use super::mesh::{self, Mesh, MeshPart};
+use super::pace::{self, Pace};
+use super::{inbox, segments, sleep_ms, upkeep, wal};
+use crate::base::limits::KIB;
+use crate::base::{Lsn, SegmentId};
+use crate::shard::{RecoveredShard, Shard};
+use crate::wal::{Recovered, WalConfig};
+
+/// Registered I/O memory of one executor. Ours is not registered, and this counts against
+/// RLIMIT_MEMLOCK, so as little as glommio takes.
+pub const IO_MEMORY_BYTES: usize = 128 * KIB;
+/// Entries of one executor's submission ring.
+pub const RING_DEPTH: usize = 256;
+/// How soon a busy task queue lets others, and wakes from other cores, through.
+const PREEMPT: Duration = Duration::from_millis(1);
+/// The same until the shard's task queue exists.
+const PREEMPT_AT_START: Duration = Duration::from_millis(100);
+/// How long a stop waits for connections to end, milliseconds.
+const DRAIN_MS_MAX: u64 = 10_000;
+
+/// What is to run on every shard's core once the shard is up: accepts and serves until
+/// [`ShardHandle::stopped`], then ends its connections.
+pub type OnShard =
+    Arc<dyn Fn(ShardHandle) -> Pin<Box<dyn Future<Output = anyhow::Result<()>>>> + Send + Sync>;
+
+/// What one shard starts from.
+#[derive(Debug)]
+pub struct ShardStart {
+    /// Its recovered state.
+    pub recovered: RecoveredShard,
+    /// Its WAL's configuration.
+    pub wal_config: WalConfig,
+    /// What its own WAL goes on from.
+    pub wal: Recovered,
+    /// WALs without a shard that it empties.
+    pub adopted: Vec<Recovered>,
+    /// The CPU to run on, or none to let the kernel choose.
+    pub cpu: Option<usize>,
+    /// Its memory but for the tail.
+    pub budget: Budget,
+}
+
+/// What all shards share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// How WAL files are written.
+    pub mode: WriteMode,
+    /// Which file holds each segment of earlier starts.
+    pub slots: Arc<HashMap<SegmentId, u32>>,
+    /// Pause between two retention checks, milliseconds.
+    pub retention_check_interval_ms: u64,
+    /// What runs on each shard.
+    pub on_shard: OnShard,
+}
+
+/// Runs all shards until the broker is told to stop.
+pub fn run(starts: Vec<ShardStart>, shared: &Shared) -> anyhow::Result<()> {
+    let count = starts.len();
+    let parts = mesh::weave(count as u16);
+    let (adopted, drained) = (Phase::new(count), Phase::new(count));
+    let (pacemaker, pace) = pace::maker();
+    let mut executors: Vec<ExecutorJoinHandle<anyhow::Result<()>>> = Vec::new();
+    for (number, (start, part)) in starts.into_iter().zip(parts).enumerate() {
+        let placement = start.cpu.map_or(Placement::Unbound, Placement::Fixed);
+        let (shared, adopted, drained, pace) = (
+            shared.clone(),
+            adopted.clone(),
+            drained.clone(),
+            pace.clone(),
+        );
+        let executor = LocalExecutorBuilder::new(placement)
+            .name(&format!("shard-{number}"))
+            .io_memory(IO_MEMORY_BYTES)
+            .ring_depth(RING_DEPTH)
+            .preempt_timer(PREEMPT_AT_START)
+            .spawn(move || in_latency_queue(run_shard(start, part, shared, adopted, drained), pace))
+            .map_err(std::io::Error::from)
+            .with_context(|| {
+                format!("cannot start the executor of shard {number}; run `corelane doctor`")
+            })?;
+        executors.push(executor);
+    }
+    pacemaker.run(count);
+    for executor in executors {
+        executor.join().map_err(std::io::Error::from)??;
+    }
+    Ok(())
+}
+
+/// Runs `shard`, and all that it spawns, in a task queue whose tasks make way for others and
+/// for I/O every millisecond. Until the pacemaker knows the executor, the preempt timer is
+/// long: see [`pace`].
+async fn in_latency_queue(
+    shard: impl Future<Output = anyhow::Result<()>> + 'static,
+    pace: Pace,
+) -> anyhow::Result<()> {
+    let paced = pace.join();
+    sleep_ms(1).await;
+    let executor = glommio::executor();
+    let queue = executor.create_task_queue(Shares::default(), Latency::Matters(PREEMPT), "shard");
+    let task = glommio::spawn_local_into(shard, queue).map_err(std::io::Error::from)?;
+    let result = task.await;
+    paced.leave().await;
+    result
+}
+
+async fn run_shard(
+    start: ShardStart,
+    part: MeshPart,
+    shared: Shared,
+    adopted: Phase,
+    drained: Phase,
+) -> anyhow::Result<()> {
+    let core = start
+        .recovered
+        .open(start.wal_config, start.wal, start.adopted)?;
+    let files = Files::new(
+        &shared.data_dir,
+        shared.mode,
+        core.id(),
+        shared.slots.clone(),
+    );
+    let shard = ShardHandle::new(core, Mesh::new(part), files, start.budget);
+    shard.gate.advance(shard.look(Shard::last_lsn));
+    start_drivers(&shard);
+    adopt(&shard).await;
+    // Until every shard has its partitions' state in its own WAL, no segment may go.
+    adopted.end().await;
+    super::spawn(upkeep::drive(
+        shard.clone(),
+        shared.retention_check_interval_ms,
+    ));
+    let served = (shared.on_shard)(shard.clone()).await;
+    if served.is_err() {
+        // The others must not go on without this one.
+        shard.stop_all().await;
+    }
+    drained.end_within(DRAIN_MS_MAX).await;
+    close(&shard).await;
+    served
+}
+
+fn start_drivers(shard: &ShardHandle) {
+    let mesh = shard.mesh.clone();
+    super::spawn(async move { mesh.deliver_replies().await });
+    super::spawn(wal::drive(shard.clone()));
+    super::spawn(segments::drive(shard.clone()));
+    super::spawn(segments::drive_releases(shard.clone()));
+    super::spawn(inbox::drive(shard.clone()));
+}
+
+/// A part of the shards' lives that all of them end before any goes on.
+#[derive(Clone)]
+struct Phase {
+    ended: Arc<AtomicUsize>,
+    shards: usize,
+}
+
+impl Phase {
+    fn new(shards: usize) -> Phase {
+        Phase {
+            ended: Arc::default(),
+            shards,
+        }
+    }
+
+    /// Ends it for this shard, and waits for the others.
+    async fn end(&self) {
+        self.end_within(u64::MAX).await;
+    }
+
+    /// As [`Phase::end`], for at most `ms_max` milliseconds.
+    async fn end_within(&self, ms_max: u64) {
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        let mut left = ms_max;
+        while self.ended.load(Ordering::SeqCst) < self.shards && left > 0 {
+            sleep_ms(1).await;
+            left -= 1;
+        }
+    }
+}
+
+/// Makes this shard's WAL tell the state of partitions that came from other WALs.
+async fn adopt(shard: &ShardHandle) {
+    while let Some(lsn) = shard.with(|core, _| core.adopt()) {
+        shard.durable(lsn).await;
+        // Until the first segment is ready there is nothing to wait for but time.
+        sleep_ms(1).await;
+    }
+}
+
+/// Waits until everything appended is durable and the WAL says where it ends.
+async fn close(shard: &ShardHandle) {
+    let last: Lsn = shard.look(Shard::last_lsn);
+    shard.durable(last).await;
+    shard.with(|core, _| core.close_wal());
+    for _ in 0..DRAIN_MS_MAX / 5 {
+        if shard.look(Shard::is_wal_closed) {
+            return;
+        }
+        sleep_ms(5).await;
+    }
+    tracing::warn!(
+        "the WAL's manifest could not be brought up to date; the next start finds out by itself"
+    );
+}

@@ -1,0 +1,270 @@
+//! The mesh between shards: one bounded mailbox per shard for requests, one for
+//! replies. A sender reserves the place of the reply when it sends, so a reply
+//! never blocks and two full shards cannot wait for each other.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use glommio::sync::Semaphore;
+
+use crate::base::ShardId;
+use crate::base::limits::{MAILBOX_REQUESTS_MAX, MAILBOX_WATCHES_MAX};
+use crate::shard::{ShardReply, ShardRequest};
+
+/// A request on its way, with where to answer.
+#[derive(Debug)]
+pub struct Envelope {
+    /// Who asks.
+    pub from: ShardId,
+    ticket: usize,
+    /// What is asked.
+    pub request: ShardRequest,
+}
+
+type Reply = (usize, ShardReply);
+
+/// The ends of every mailbox, made once and handed out one part per shard.
+#[derive(Debug)]
+pub struct MeshPart {
+    id: ShardId,
+    requests: Vec<flume::Sender<Envelope>>,
+    replies: Vec<flume::Sender<Reply>>,
+    request_inbox: flume::Receiver<Envelope>,
+    reply_inbox: flume::Receiver<Reply>,
+}
+
+/// The mailboxes of `shards` shards.
+pub fn weave(shards: u16) -> Vec<MeshPart> {
+    let requests: Vec<_> = (0..shards)
+        .map(|_| flume::bounded::<Envelope>(MAILBOX_REQUESTS_MAX))
+        .collect();
+    let replies: Vec<_> = (0..shards)
+        .map(|_| flume::bounded::<Reply>(MAILBOX_REQUESTS_MAX + MAILBOX_WATCHES_MAX))
+        .collect();
+    let parts = requests.iter().zip(&replies).zip(0..shards);
+    parts
+        .map(|((request, reply), id)| MeshPart {
+            id: ShardId(id),
+            requests: requests.iter().map(|(tx, _)| tx.clone()).collect(),
+            replies: replies.iter().map(|(tx, _)| tx.clone()).collect(),
+            request_inbox: request.1.clone(),
+            reply_inbox: reply.1.clone(),
+        })
+        .collect()
+}
+
+/// One shard's doorway to the others.
+#[derive(Debug)]
+pub struct Mesh {
+    part: MeshPart,
+    expected: RefCell<Expected>,
+    /// Long polls may be many and slow; they must not hold the places of the rest.
+    request_places: Rc<Semaphore>,
+    watch_places: Rc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct Expected {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Free,
+    Waiting {
+        waker: Option<Waker>,
+        watch: bool,
+    },
+    Arrived(ShardReply),
+    /// The asker went away; the place is kept until the reply has come.
+    Abandoned {
+        watch: bool,
+    },
+}
+
+impl Mesh {
+    /// This shard's doorway. To be made on the shard's own executor.
+    pub fn new(part: MeshPart) -> Rc<Mesh> {
+        Rc::new(Mesh {
+            part,
+            expected: RefCell::default(),
+            request_places: Rc::new(Semaphore::new(MAILBOX_REQUESTS_MAX as u64)),
+            watch_places: Rc::new(Semaphore::new(MAILBOX_WATCHES_MAX as u64)),
+        })
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> u16 {
+        self.part.requests.len() as u16
+    }
+
+    /// Sends `request` once there is room for it and its reply; the reply is awaited
+    /// apart, so that requests keep their order and replies need not. `None` when the
+    /// mesh is closing down.
+    pub async fn send(self: &Rc<Self>, to: ShardId, request: ShardRequest) -> Option<PendingReply> {
+        let watch = matches!(request, ShardRequest::Watch(_));
+        self.places(watch).acquire(1).await.ok()?;
+        let ticket = self.expected.borrow_mut().expect(watch);
+        let pending = PendingReply {
+            mesh: self.clone(),
+            ticket,
+            taken: false,
+        };
+        let from = self.part.id;
+        let outbox = self.part.requests.get(usize::from(to.0))?;
+        outbox
+            .send_async(Envelope {
+                from,
+                ticket,
+                request,
+            })
+            .await
+            .ok()?;
+        Some(pending)
+    }
+
+    /// The next request for this shard.
+    pub async fn next_request(&self) -> Option<Envelope> {
+        self.part.request_inbox.recv_async().await.ok()
+    }
+
+    /// Answers; its place was reserved by the asker, so this never waits.
+    pub fn reply(&self, to: ReplyTo, reply: ShardReply) {
+        if let Some(outbox) = self.part.replies.get(usize::from(to.shard.0)) {
+            let sent = outbox.try_send((to.ticket, reply));
+            debug_assert!(!matches!(sent, Err(flume::TrySendError::Full(_))));
+        }
+    }
+
+    /// Hands arrived replies to those who wait for them; runs for the shard's life.
+    pub async fn deliver_replies(&self) {
+        while let Ok((ticket, reply)) = self.part.reply_inbox.recv_async().await {
+            let watch = self.expected.borrow_mut().arrive(ticket, reply);
+            self.places(watch).signal(1);
+        }
+    }
+
+    fn places(&self, watch: bool) -> &Rc<Semaphore> {
+        if watch {
+            &self.watch_places
+        } else {
+            &self.request_places
+        }
+    }
+}
+
+/// Where the answer to an [`Envelope`] goes.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplyTo {
+    shard: ShardId,
+    ticket: usize,
+}
+
+impl Envelope {
+    /// Takes the request out and keeps the return address.
+    pub fn open(self) -> (ReplyTo, ShardRequest) {
+        (
+            ReplyTo {
+                shard: self.from,
+                ticket: self.ticket,
+            },
+            self.request,
+        )
+    }
+}
+
+impl Expected {
+    fn expect(&mut self, watch: bool) -> usize {
+        let slot = Slot::Waiting { waker: None, watch };
+        match self.free.pop() {
+            Some(ticket) => {
+                self.slots[ticket] = slot;
+                ticket
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+        }
+    }
+
+    /// Stores or drops a reply; says which kind of place it held.
+    fn arrive(&mut self, ticket: usize, reply: ShardReply) -> bool {
+        match std::mem::replace(&mut self.slots[ticket], Slot::Free) {
+            Slot::Waiting { waker, watch } => {
+                self.slots[ticket] = Slot::Arrived(reply);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                watch
+            }
+            Slot::Abandoned { watch } => {
+                self.free.push(ticket);
+                watch
+            }
+            Slot::Free | Slot::Arrived(_) => unreachable!("a reply without a request"),
+        }
+    }
+
+    fn take(&mut self, ticket: usize, waker: &Waker) -> Poll<ShardReply> {
+        match std::mem::replace(&mut self.slots[ticket], Slot::Free) {
+            Slot::Arrived(reply) => {
+                self.free.push(ticket);
+                Poll::Ready(reply)
+            }
+            Slot::Waiting { watch, .. } => {
+                self.slots[ticket] = Slot::Waiting {
+                    waker: Some(waker.clone()),
+                    watch,
+                };
+                Poll::Pending
+            }
+            Slot::Free | Slot::Abandoned { .. } => unreachable!("polled after its reply"),
+        }
+    }
+
+    fn abandon(&mut self, ticket: usize) {
+        match self.slots[ticket] {
+            Slot::Waiting { watch, .. } => self.slots[ticket] = Slot::Abandoned { watch },
+            Slot::Arrived(_) => {
+                self.slots[ticket] = Slot::Free;
+                self.free.push(ticket);
+            }
+            Slot::Free | Slot::Abandoned { .. } => {}
+        }
+    }
+}
+
+/// A reply that is on its way. Dropping it is allowed; the reply is then dropped too.
+#[derive(Debug)]
+pub struct PendingReply {
+    mesh: Rc<Mesh>,
+    ticket: usize,
+    taken: bool,
+}
+
+impl Future for PendingReply {
+    type Output = ShardReply;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ShardReply> {
+        let reply = self
+            .mesh
+            .expected
+            .borrow_mut()
+            .take(self.ticket, cx.waker());
+        self.taken = reply.is_ready();
+        reply
+    }
+}
+
+impl Drop for PendingReply {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.mesh.expected.borrow_mut().abandon(self.ticket);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Keeps executors going. When the preempt timer fires before the first task of a turn has
+//! run (the thread was kept off its CPU for that long), glommio 0.12 parks although tasks are
+//! ready, and sleeps until something else happens. A timer of its own does not help, since
+//! its task may be among those that wait to run; a wake from another thread always reaches
+//! a sleeping executor. The first thread of the process, which has nothing else to do while
+//! the shards run, sees to it.
+
+use std::future::{pending, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use super::sleep_ms;
+
+/// Longest sleep of an executor that has work to do.
+const PERIOD: Duration = Duration::from_millis(5);
+
+/// The waking side, for the first thread.
+#[derive(Debug)]
+pub struct Pacemaker {
+    joining: Receiver<Paced>,
+    paced: Vec<Paced>,
+}
+
+/// How shards reach the pacemaker.
+#[derive(Clone, Debug)]
+pub struct Pace(Sender<Paced>);
+
+#[derive(Debug)]
+struct Paced {
+    waker: Waker,
+    ended: Arc<AtomicBool>,
+}
+
+/// A pacemaker, and how to join it.
+pub fn maker() -> (Pacemaker, Pace) {
+    let (join, joining) = mpsc::channel();
+    (
+        Pacemaker {
+            joining,
+            paced: Vec::new(),
+        },
+        Pace(join),
+    )
+}
+
+impl Pacemaker {
+    /// Wakes every executor that has joined again and again, until `shards` of them have
+    /// joined and all of these have left.
+    pub fn run(mut self, shards: usize) {
+        let mut joined = 0;
+        while joined < shards || !self.paced.is_empty() {
+            let fresh = self.paced.len();
+            self.paced.extend(self.joining.try_iter());
+            joined += self.paced.len() - fresh;
+            self.paced
+                .retain(|paced| !paced.ended.load(Ordering::SeqCst));
+            for paced in &self.paced {
+                paced.waker.wake_by_ref();
+            }
+            thread::sleep(PERIOD);
+        }
+    }
+}
+
+/// An executor's membership.
+pub struct Member(Arc<AtomicBool>);
+
+impl Pace {
+    /// Has the executor of this thread woken from now on.
+    pub fn join(self) -> Member {
+        let ended = Arc::new(AtomicBool::new(false));
+        let flag = ended.clone();
+        super::spawn(async move {
+            let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+            // Nobody listens any more only when the process ends.
+            let _ = self.0.send(Paced { waker, ended: flag });
+            pending::<()>().await;
+        });
+        Member(ended)
+    }
+}
+
+impl Member {
+    /// Ends it, before the executor does: what is gone must not be woken.
+    pub async fn leave(self) {
+        self.0.store(true, Ordering::SeqCst);
+        sleep_ms(4 * PERIOD.as_millis() as u64).await;
+    }
+}

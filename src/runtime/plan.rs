@@ -1,0 +1,96 @@
+//! From the settings to what each shard starts with: its share of the memory, its WAL's
+//! share of the disk, its CPU.
+
+use std::collections::HashMap;
+
+use super::handle::Budget;
+use super::launch::ShardStart;
+use super::process;
+use crate::base::ShardId;
+use crate::base::limits::{MIB, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN};
+use crate::config::Settings;
+use crate::shard::{RecoveredShard, ShardConfig};
+use crate::wal::{Recovered, WalConfig};
+
+/// A WAL's budget is divided into this many segments, within the limits of their size.
+const SEGMENTS_PER_WAL: u64 = 64;
+/// What of a shard's memory goes to the tail, in eighths. Reads from the WAL, large requests
+/// and responses have one each; the last one is for the index, the producers and the program.
+const TAIL_EIGHTHS: u64 = 4;
+
+/// The configuration of each shard's core in the start number `incarnation`.
+pub fn shard_configs(settings: &Settings, incarnation: u32) -> Vec<ShardConfig> {
+    (0..settings.cores)
+        .map(|id| shard_config(settings, id, incarnation))
+        .collect()
+}
+
+fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
+    ShardConfig {
+        id: ShardId(id),
+        shards: settings.cores,
+        leader_epoch: i32::try_from(incarnation).unwrap_or(i32::MAX),
+        tail_bytes: (settings.memory_per_shard() * TAIL_EIGHTHS / 8) as usize,
+        producer_expiration_ms: settings.producer_id_expiration_ms,
+    }
+}
+
+/// What each shard starts from: its recovered state, its WAL, and the WALs of shards that
+/// are no more, each of which one shard empties.
+pub fn shard_starts(
+    settings: &Settings,
+    recovered: Vec<RecoveredShard>,
+    wals: Vec<Recovered>,
+) -> Vec<ShardStart> {
+    let mut wals: HashMap<u16, Recovered> = wals.into_iter().map(|wal| (wal.wal, wal)).collect();
+    let own: Vec<Recovered> = (0..settings.cores)
+        .map(|id| wals.remove(&id).unwrap_or_else(|| Recovered::fresh(id)))
+        .collect();
+    let mut adopted: HashMap<u16, Vec<Recovered>> = HashMap::new();
+    for (id, wal) in wals {
+        adopted.entry(id % settings.cores).or_default().push(wal);
+    }
+    let seed = u64::from_le_bytes(process::random());
+    let shards = recovered.into_iter().zip(own).zip(0..settings.cores);
+    shards
+        .map(|((recovered, wal), id)| ShardStart {
+            recovered,
+            wal_config: wal_config(settings, id, seed),
+            wal,
+            adopted: adopted.remove(&id).unwrap_or_default(),
+            cpu: settings
+                .cpus
+                .as_ref()
+                .and_then(|cpus| cpus.get(usize::from(id)).copied()),
+            budget: budget(settings),
+        })
+        .collect()
+}
+
+fn budget(settings: &Settings) -> Budget {
+    let eighth = settings.memory_per_shard() / 8;
+    Budget {
+        cold_bytes: eighth,
+        request_bytes: eighth / 2,
+        large_request_bytes: eighth / 2,
+        response_bytes: eighth,
+    }
+}
+
+fn wal_config(settings: &Settings, wal: u16, seed: u64) -> WalConfig {
+    let disk_bytes_max = settings.wal_disk_per_shard();
+    let (min, max) = (WAL_SEGMENT_BYTES_MIN as u64, WAL_SEGMENT_BYTES_MAX as u64);
+    let segment_bytes = (disk_bytes_max / SEGMENTS_PER_WAL).clamp(min, max);
+    let unit = if segment_bytes >= 16 * MIB as u64 {
+        MIB
+    } else {
+        WAL_ALIGN
+    } as u64;
+    let run_seed = seed ^ (u64::from(wal) << 48);
+    WalConfig {
+        wal,
+        segment_bytes: (segment_bytes / unit * unit) as u32,
+        disk_bytes_max,
+        run_seed,
+    }
+}

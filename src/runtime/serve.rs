@@ -1,0 +1,259 @@
+//! Carrying out requests on the shard that owns what they are about: the core decides,
+//! this waits for disks, deadlines and durability.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use futures_lite::future;
+
+use super::handle::ShardHandle;
+use super::{catalog, lookup, read, sleep_ms};
+use crate::base::{Lsn, TopicPartition};
+use crate::kafka::ErrorCode;
+use crate::shard::{
+    Appended, Blocked, FetchRead, FetchResult, ProduceEntry, ProduceResult, ShardReply,
+    ShardRequest, WaiterId, Watch,
+};
+
+/// Longest that a producer is held back when the disk budget is used up, milliseconds;
+/// then it is told to try again.
+const FULL_WAIT_MS_MAX: u64 = 5000;
+/// Pause between two tries while the disk budget is used up, milliseconds.
+const FULL_RETRY_MS: u64 = 20;
+
+/// Answers a request about what this shard owns, once the answer is durable.
+pub async fn answer(shard: &ShardHandle, request: ShardRequest) -> ShardReply {
+    match request {
+        ShardRequest::Produce(entries) => {
+            let (results, lsn) = append_forwarded(shard, entries).await;
+            shard.durable(lsn).await;
+            ShardReply::Produce(results)
+        }
+        ShardRequest::Fetch(request) => ShardReply::Fetch(read(shard, request).await),
+        ShardRequest::Watch(request) => {
+            watch(shard, &request).await;
+            ShardReply::Done
+        }
+        ShardRequest::ListOffsets(entries) => {
+            ShardReply::ListOffsets(lookup::list_offsets(shard, &entries).await)
+        }
+        ShardRequest::DeleteRecords(requests) => {
+            ShardReply::DeleteRecords(delete_records(shard, &requests).await)
+        }
+        ShardRequest::EpochEnd(entries) => {
+            ShardReply::EpochEnd(shard.look(|core| core.epoch_ends(&entries)))
+        }
+        ShardRequest::DescribeProducers(partitions) => {
+            ShardReply::DescribeProducers(shard.look(|core| core.describe_producers(&partitions)))
+        }
+        ShardRequest::LogSizes(partitions) => ShardReply::LogSizes(
+            shard.look(|core| partitions.iter().map(|tp| core.log_size(*tp)).collect()),
+        ),
+        ShardRequest::Catalog(request) => {
+            ShardReply::Catalog(catalog::change(shard, request).await)
+        }
+        ShardRequest::ApplyCatalog(records) => {
+            catalog::apply(shard, &records);
+            ShardReply::Done
+        }
+        ShardRequest::ReleaseSegment(segment) => {
+            shard.with(|core, _| core.on_segment_released(segment));
+            ShardReply::Done
+        }
+        ShardRequest::Shutdown => {
+            shard.begin_stop();
+            ShardReply::Done
+        }
+    }
+}
+
+/// Moves log starts, which are durable when this returns. Deleting is what makes room, so it
+/// waits for the disk longer than a producer may.
+async fn delete_records(
+    shard: &ShardHandle,
+    requests: &[(TopicPartition, i64)],
+) -> Vec<Result<i64, ErrorCode>> {
+    let mut results = Vec::with_capacity(requests.len());
+    let mut last = Lsn::default();
+    for &(tp, offset) in requests {
+        let deadline = shard.now().mono_ms + FULL_WAIT_MS_MAX;
+        let result = loop {
+            match shard.with(|core, _| core.delete_records(tp, offset)) {
+                Ok(result) => break result,
+                Err(_) if shard.now().mono_ms >= deadline => {
+                    break Err(ErrorCode::KAFKA_STORAGE_ERROR);
+                }
+                Err(Blocked::Busy | Blocked::Full) => wait_for_disk(shard).await,
+            }
+        };
+        results.push(result.map(|(log_start, lsn)| {
+            last = last.max(lsn);
+            log_start
+        }));
+    }
+    shard.durable(last).await;
+    results
+}
+
+/// Appends one batch, held back while there is no room: briefly when the disk is behind,
+/// up to the client's timeout when the disk budget is used up. The result may leave once
+/// the LSN is durable.
+pub async fn append(
+    shard: &ShardHandle,
+    entry: &ProduceEntry,
+    timeout_ms: i32,
+) -> (ProduceResult, Lsn) {
+    let hold_ms = u64::try_from(timeout_ms).unwrap_or(0).min(FULL_WAIT_MS_MAX);
+    append_within(shard, entry, hold_ms).await
+}
+
+/// Appends what another shard forwarded. A full disk is told at once: waiting here would
+/// hold up every other request of that mailbox.
+pub async fn append_forwarded(
+    shard: &ShardHandle,
+    entries: Vec<ProduceEntry>,
+) -> (Vec<ProduceResult>, Lsn) {
+    let mut results = Vec::with_capacity(entries.len());
+    let mut after = Lsn::default();
+    for entry in entries {
+        let (result, lsn) = append_within(shard, &entry, 0).await;
+        results.push(result);
+        after = after.max(lsn);
+    }
+    (results, after)
+}
+
+async fn append_within(
+    shard: &ShardHandle,
+    entry: &ProduceEntry,
+    hold_ms: u64,
+) -> (ProduceResult, Lsn) {
+    let mut deadline = None;
+    loop {
+        match shard.with(|core, now| core.append(now, entry.tp, &entry.batch)) {
+            Ok(Appended { result, after }) => return (result, after),
+            Err(Blocked::Busy) => wait_for_disk(shard).await,
+            Err(Blocked::Full) => {
+                let now = shard.now().mono_ms;
+                if now >= *deadline.get_or_insert(now + hold_ms) {
+                    let message =
+                        "the WAL disk budget is used up; raise --wal-disk, or shorten retention";
+                    let refused = ProduceResult::error(ErrorCode::KAFKA_STORAGE_ERROR);
+                    return (
+                        ProduceResult {
+                            message: Some(message.into()),
+                            ..refused
+                        },
+                        Lsn::default(),
+                    );
+                }
+                sleep_ms(FULL_RETRY_MS).await;
+            }
+        }
+    }
+}
+
+/// Waits until a write under way has ended, or a moment if none is.
+async fn wait_for_disk(shard: &ShardHandle) {
+    let next = shard.gate.durable().next();
+    future::or(shard.durable(next), sleep_ms(FULL_RETRY_MS)).await;
+}
+
+/// Reads what is there now.
+pub async fn read(shard: &ShardHandle, request: FetchRead) -> Vec<FetchResult> {
+    let plans = shard.with(|core, _| core.fetch(&request));
+    read::carry_out(shard, plans).await
+}
+
+/// Waits for news in partitions of this shard, or until the time is up or the broker stops.
+pub async fn watch(shard: &ShardHandle, request: &Watch) {
+    if shard.stopping.get() {
+        return;
+    }
+    let Some(waiter) = shard.with(|core, _| core.watch(request)) else {
+        return;
+    };
+    shard.woken.borrow_mut().insert(waiter, Wake::Waiting(None));
+    let _end = EndWatch {
+        shard,
+        request,
+        waiter,
+    };
+    let woken = poll_fn(|cx| match shard.woken.borrow_mut().get_mut(&waiter) {
+        Some(Wake::Waiting(waker)) => {
+            *waker = Some(cx.waker().clone());
+            Poll::Pending
+        }
+        Some(Wake::Woken) | None => Poll::Ready(()),
+    });
+    future::or(woken, sleep_ms(request.wait_ms)).await;
+}
+
+/// How far a long poll has come.
+#[derive(Debug)]
+pub enum Wake {
+    /// Its task sleeps.
+    Waiting(Option<std::task::Waker>),
+    /// There is news.
+    Woken,
+}
+
+impl Wake {
+    /// There is news, or an end: its task goes on.
+    pub fn wake(&mut self) {
+        if let Wake::Waiting(Some(waker)) = std::mem::replace(self, Wake::Woken) {
+            waker.wake();
+        }
+    }
+}
+
+/// Ends a watch however its task ends.
+struct EndWatch<'a> {
+    shard: &'a ShardHandle,
+    request: &'a Watch,
+    waiter: WaiterId,
+}
+
+impl Drop for EndWatch<'_> {
+    fn drop(&mut self) {
+        self.shard.woken.borrow_mut().remove(&self.waiter);
+        self.shard
+            .with(|core, _| core.unwatch(self.waiter, self.request));
+    }
+}
+
+/// Waits for any news in partitions of several shards, or until the time is up.
+pub async fn watch_owners(shard: &ShardHandle, seen: Vec<(TopicPartition, i64)>, wait_ms: u64) {
+    let mut shares: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
+    for entry in seen {
+        shares.entry(shard.owner(entry.0)).or_default().push(entry);
+    }
+    let mut watches: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
+    for (owner, entries) in shares {
+        let request = Watch {
+            entries,
+            bytes: 1,
+            wait_ms,
+        };
+        let shard = shard.clone();
+        watches.push(Box::pin(async move {
+            if owner == shard.id() {
+                watch(&shard, &request).await;
+            } else {
+                shard.ask(owner, ShardRequest::Watch(request)).await;
+            }
+        }));
+    }
+    let any = poll_fn(|cx| {
+        let ready = watches
+            .iter_mut()
+            .any(|watch| watch.as_mut().poll(cx).is_ready());
+        if ready {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    });
+    future::or(any, sleep_ms(wait_ms)).await;
+}

@@ -1,0 +1,435 @@
+//! Incremental fetch sessions (KIP-227): a consumer names its partitions once and
+//! then only what changed; the answer carries only partitions with news. Pure state
+//! of one shard; connections of that shard share it, because a client may come back
+//! on another connection.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::base::TopicId;
+use crate::kafka::error_code::ErrorCode;
+
+/// How long an unused session is safe from eviction, milliseconds
+/// (Kafka: `min.incremental.fetch.session.eviction.ms`).
+const EVICTION_IDLE_MS: u64 = 120_000;
+/// Most partitions that all sessions of a shard hold together.
+const PARTITIONS_MAX: usize = 1_000_000;
+
+/// How a request names a topic: by id from version 13 on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum TopicKey {
+    /// Fetch v13+.
+    Id(TopicId),
+    /// Fetch up to v12.
+    Name(Rc<str>),
+}
+
+/// What a client wants of one partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// First offset wanted.
+    pub offset: i64,
+    /// Bytes at most.
+    pub max_bytes: i32,
+    /// Leader epoch that the client knows, or -1.
+    pub current_leader_epoch: i32,
+    /// Epoch of its last record, or -1.
+    pub last_fetched_epoch: i32,
+}
+
+/// A partition, as a request names it.
+pub type PartitionKey = (TopicKey, i32);
+
+/// What the answer said of a partition last time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    /// High watermark.
+    pub high_watermark: i64,
+    /// Log start offset.
+    pub log_start_offset: i64,
+}
+
+#[derive(Debug)]
+struct Member {
+    order: u64,
+    wanted: Wanted,
+    told: Option<Told>,
+}
+
+#[derive(Debug)]
+struct FetchSession {
+    epoch: i32,
+    by_id: bool,
+    members: HashMap<PartitionKey, Member>,
+    /// Fairness: partitions that gave data go to the back.
+    turns: BTreeMap<u64, PartitionKey>,
+    next_turn: u64,
+    used_ms: u64,
+}
+
+/// The sessions of one shard.
+#[derive(Debug)]
+pub struct FetchSessions {
+    sessions: HashMap<i32, FetchSession>,
+    sessions_max: usize,
+    partitions: usize,
+    next_id: i32,
+}
+
+/// One fetch request as far as sessions are concerned.
+#[derive(Debug)]
+pub struct SessionRequest {
+    /// Session id, 0 for none.
+    pub id: i32,
+    /// Session epoch: 0 asks for a new session, -1 wants none.
+    pub epoch: i32,
+    /// Whether topics are named by id.
+    pub by_id: bool,
+    /// Partitions in the request.
+    pub partitions: Vec<(PartitionKey, Wanted)>,
+    /// Partitions that the session shall forget.
+    pub forgotten: Vec<PartitionKey>,
+}
+
+/// What to read for a request, in this order.
+#[derive(Debug)]
+pub struct SessionPlan {
+    /// Session id for the response, 0 for none.
+    pub id: i32,
+    /// Whether only partitions with news go into the response.
+    pub incremental: bool,
+    /// The partitions to read.
+    pub partitions: Vec<(PartitionKey, Wanted)>,
+}
+
+impl FetchSessions {
+    /// No sessions yet, at most `sessions_max`; ids count up from `first_id`, which
+    /// the runtime draws at random so that ids of an earlier run are not met again.
+    pub fn new(sessions_max: usize, first_id: i32) -> Self {
+        let next_id = first_id.saturating_abs().max(1);
+        FetchSessions {
+            sessions: HashMap::new(),
+            sessions_max,
+            partitions: 0,
+            next_id,
+        }
+    }
+
+    /// Takes a request in, and says what to read for it.
+    pub fn handle(
+        &mut self,
+        now_ms: u64,
+        request: SessionRequest,
+    ) -> Result<SessionPlan, ErrorCode> {
+        match request.epoch {
+            -1 => {
+                self.close(request.id);
+                Ok(SessionPlan {
+                    id: 0,
+                    incremental: false,
+                    partitions: request.partitions,
+                })
+            }
+            0 => {
+                self.close(request.id);
+                let id = self.create(now_ms, &request);
+                Ok(SessionPlan {
+                    id,
+                    incremental: false,
+                    partitions: request.partitions,
+                })
+            }
+            _ => self.continue_session(now_ms, request),
+        }
+    }
+
+    /// Notes what the answer tells of a partition. Whether that is news which belongs
+    /// into an incremental answer; data and errors always do.
+    pub fn on_answer(
+        &mut self,
+        id: i32,
+        key: &PartitionKey,
+        told: Told,
+        has_data: bool,
+        is_error: bool,
+    ) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return true;
+        };
+        let turn = session.next_turn;
+        let Some(member) = session.members.get_mut(key) else {
+            return true;
+        };
+        // After an error the next answer is news again, whatever it says.
+        let news = has_data || is_error || member.told != Some(told);
+        member.told = (!is_error).then_some(told);
+        if has_data {
+            session.turns.remove(&member.order);
+            member.order = turn;
+            session.next_turn += 1;
+            session.turns.insert(turn, key.clone());
+        }
+        news
+    }
+
+    /// How many sessions there are.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    fn close(&mut self, id: i32) {
+        if let Some(session) = self.sessions.remove(&id) {
+            self.partitions -= session.members.len();
+        }
+    }
+
+    /// A new session's id; 0 when there is no room for one, which clients accept.
+    fn create(&mut self, now_ms: u64, request: &SessionRequest) -> i32 {
+        if request.partitions.is_empty() || !self.make_room(now_ms, request.partitions.len()) {
+            return 0;
+        }
+        while self.sessions.contains_key(&self.next_id) {
+            self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+        }
+        let id = self.next_id;
+        self.next_id = id.checked_add(1).unwrap_or(1);
+        let mut session = FetchSession {
+            epoch: 1,
+            by_id: request.by_id,
+            members: HashMap::new(),
+            turns: BTreeMap::new(),
+            next_turn: 0,
+            used_ms: now_ms,
+        };
+        for (key, wanted) in &request.partitions {
+            session.want(key.clone(), *wanted);
+        }
+        self.partitions += session.members.len();
+        self.sessions.insert(id, session);
+        id
+    }
+
+    fn make_room(&mut self, now_ms: u64, partitions: usize) -> bool {
+        let full = |s: &Self| {
+            s.sessions.len() >= s.sessions_max || s.partitions + partitions > PARTITIONS_MAX
+        };
+        while full(self) {
+            let oldest = self.sessions.iter().min_by_key(|(_, s)| s.used_ms);
+            match oldest.map(|(id, s)| (*id, s.used_ms)) {
+                Some((id, used_ms)) if used_ms + EVICTION_IDLE_MS <= now_ms => self.close(id),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    fn continue_session(
+        &mut self,
+        now_ms: u64,
+        request: SessionRequest,
+    ) -> Result<SessionPlan, ErrorCode> {
+        let session = self
+            .sessions
+            .get_mut(&request.id)
+            .ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
+        if session.epoch != request.epoch {
+            return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        }
+        if session.by_id != request.by_id {
+            return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
+        }
+        let before = session.members.len();
+        for (key, wanted) in request.partitions {
+            session.want(key, wanted);
+        }
+        for key in &request.forgotten {
+            session.forget(key);
+        }
+        session.epoch = session.epoch.checked_add(1).unwrap_or(1);
+        session.used_ms = now_ms;
+        let partitions: Vec<_> = session.in_turn().collect();
+        self.partitions = self.partitions + partitions.len() - before;
+        if partitions.is_empty() {
+            self.close(request.id);
+            return Ok(SessionPlan {
+                id: 0,
+                incremental: false,
+                partitions,
+            });
+        }
+        Ok(SessionPlan {
+            id: request.id,
+            incremental: true,
+            partitions,
+        })
+    }
+}
+
+impl FetchSession {
+    fn want(&mut self, key: PartitionKey, wanted: Wanted) {
+        if let Some(member) = self.members.get_mut(&key) {
+            member.wanted = wanted;
+            return;
+        }
+        let order = self.next_turn;
+        self.next_turn += 1;
+        self.turns.insert(order, key.clone());
+        self.members.insert(
+            key,
+            Member {
+                order,
+                wanted,
+                told: None,
+            },
+        );
+    }
+
+    fn forget(&mut self, key: &PartitionKey) {
+        if let Some(member) = self.members.remove(key) {
+            self.turns.remove(&member.order);
+        }
+    }
+
+    fn in_turn(&self) -> impl Iterator<Item = (PartitionKey, Wanted)> {
+        let keys = self.turns.values();
+        keys.filter_map(|key| Some((key.clone(), self.members.get(key)?.wanted)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(partition: i32) -> PartitionKey {
+        (TopicKey::Name("t".into()), partition)
+    }
+
+    fn wanted(offset: i64) -> Wanted {
+        Wanted {
+            offset,
+            max_bytes: 1,
+            current_leader_epoch: -1,
+            last_fetched_epoch: -1,
+        }
+    }
+
+    fn request(id: i32, epoch: i32, partitions: &[(i32, i64)]) -> SessionRequest {
+        let partitions = partitions
+            .iter()
+            .map(|&(p, o)| (key(p), wanted(o)))
+            .collect();
+        SessionRequest {
+            id,
+            epoch,
+            by_id: false,
+            partitions,
+            forgotten: Vec::new(),
+        }
+    }
+
+    fn order(plan: &SessionPlan) -> Vec<i32> {
+        plan.partitions.iter().map(|((_, p), _)| *p).collect()
+    }
+
+    #[test]
+    fn a_session_remembers_changes_and_forgets() {
+        let mut sessions = FetchSessions::new(10, 7);
+        let first = sessions
+            .handle(0, request(0, 0, &[(0, 5), (1, 5)]))
+            .unwrap();
+        assert_eq!((first.id, first.incremental), (7, false));
+        let mut second = request(7, 1, &[(1, 9), (2, 1)]);
+        second.forgotten.push(key(0));
+        let plan = sessions.handle(0, second).unwrap();
+        assert!(plan.incremental);
+        assert_eq!(plan.partitions, [(key(1), wanted(9)), (key(2), wanted(1))]);
+    }
+
+    #[test]
+    fn a_wrong_epoch_or_id_is_refused() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let id = sessions.handle(0, request(0, 0, &[(0, 5)])).unwrap().id;
+        let stale = sessions.handle(0, request(id, 2, &[])).unwrap_err();
+        assert_eq!(stale, ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        let unknown = sessions.handle(0, request(id + 1, 1, &[])).unwrap_err();
+        assert_eq!(unknown, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        let by_id = SessionRequest {
+            by_id: true,
+            ..request(id, 1, &[])
+        };
+        assert_eq!(
+            sessions.handle(0, by_id).unwrap_err(),
+            ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
+        );
+    }
+
+    #[test]
+    fn partitions_that_gave_data_go_to_the_back() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let id = sessions
+            .handle(0, request(0, 0, &[(0, 0), (1, 0), (2, 0)]))
+            .unwrap()
+            .id;
+        assert!(sessions.on_answer(id, &key(0), Told::default(), true, false));
+        let plan = sessions.handle(0, request(id, 1, &[])).unwrap();
+        assert_eq!(order(&plan), [1, 2, 0]);
+    }
+
+    #[test]
+    fn only_news_is_told() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let id = sessions.handle(0, request(0, 0, &[(0, 0)])).unwrap().id;
+        let told = Told {
+            high_watermark: 3,
+            log_start_offset: 0,
+        };
+        assert!(sessions.on_answer(id, &key(0), told, false, false));
+        assert!(!sessions.on_answer(id, &key(0), told, false, false));
+        assert!(
+            sessions.on_answer(id, &key(0), told, false, true),
+            "an error is news"
+        );
+        assert!(
+            sessions.on_answer(id, &key(0), told, false, false),
+            "and so is its end"
+        );
+    }
+
+    #[test]
+    fn a_full_cache_gives_no_session_until_one_is_idle() {
+        let mut sessions = FetchSessions::new(1, 1);
+        assert_ne!(sessions.handle(0, request(0, 0, &[(0, 0)])).unwrap().id, 0);
+        assert_eq!(sessions.handle(1, request(0, 0, &[(0, 0)])).unwrap().id, 0);
+        assert_ne!(
+            sessions
+                .handle(EVICTION_IDLE_MS, request(0, 0, &[(0, 0)]))
+                .unwrap()
+                .id,
+            0
+        );
+        assert_eq!(sessions.len(), 1);
+    }
+
+    #[test]
+    fn an_emptied_or_closed_session_ends() {
+        let mut sessions = FetchSessions::new(10, 1);
+        let id = sessions.handle(0, request(0, 0, &[(0, 0)])).unwrap().id;
+        let mut last = request(id, 1, &[]);
+        last.forgotten.push(key(0));
+        assert_eq!(sessions.handle(0, last).unwrap().id, 0);
+        let id = sessions.handle(0, request(0, 0, &[(0, 0)])).unwrap().id;
+        assert_eq!(
+            sessions.handle(0, request(id, -1, &[(0, 0)])).unwrap().id,
+            0
+        );
+        assert!(sessions.is_empty());
+        assert_eq!(sessions.partitions, 0);
+    }
+}

@@ -1,0 +1,110 @@
+//! Accepting connections on one shard, until the broker is told to stop; then ending
+//! them: what was asked is answered, nothing new is read.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use anyhow::Context;
+use futures_lite::future;
+
+use super::session::Activity;
+use super::{Services, session};
+use crate::base::ShardId;
+use crate::base::limits::CONNECTIONS_PER_SHARD_MAX;
+use crate::runtime::net::{Connection, Listener};
+use crate::runtime::signals;
+
+/// Pause after a connection could not be accepted, milliseconds: most likely there are no
+/// descriptors left, and closing others takes a moment.
+const ACCEPT_RETRY_MS: u64 = 50;
+/// A session that reads nothing for this long, milliseconds, gives its read buffers back.
+const IDLE_LOOK_MS: u64 = 1000;
+/// How long a stop waits for connections to end, milliseconds.
+const DRAIN_MS_MAX: u64 = 5000;
+
+type Connections = Rc<RefCell<HashMap<u64, (Connection, Rc<Activity>)>>>;
+
+/// Accepts and serves connections on this shard until the broker stops.
+pub async fn serve(services: Services) -> anyhow::Result<()> {
+    let shard = services.shard.clone();
+    let settings = &services.broker.settings;
+    let address = settings.listen_of(shard.id());
+    let listener =
+        Listener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    tracing::info!(shard = shard.id().0, %address, "listening");
+    if shard.id() == ShardId(0) {
+        let shard = shard.clone();
+        crate::runtime::spawn(async move {
+            signals::wait_for_stop().await;
+            tracing::info!("told to stop; finishing what was begun");
+            shard.stop_all().await;
+        });
+    }
+    let connections = Connections::default();
+    crate::runtime::spawn(look_for_idle(connections.clone()));
+    future::or(accept(&listener, &services, &connections), shard.stopped()).await;
+    drop(listener);
+    drain(&connections).await;
+    Ok(())
+}
+
+async fn accept(listener: &Listener, services: &Services, connections: &Connections) {
+    let mut next_id = 0;
+    loop {
+        let connection = match listener.accept().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; see the limit of open files");
+                crate::runtime::sleep_ms(ACCEPT_RETRY_MS).await;
+                continue;
+            }
+        };
+        if connections.borrow().len() >= CONNECTIONS_PER_SHARD_MAX {
+            tracing::debug!(peer = %connection.peer(), "too many connections; closed");
+            continue;
+        }
+        next_id += 1;
+        let id = next_id;
+        let activity = Rc::new(Activity::default());
+        let known = (connection.clone(), activity.clone());
+        connections.borrow_mut().insert(id, known);
+        let (services, connections) = (services.clone(), connections.clone());
+        crate::runtime::spawn(async move {
+            session::run(connection, services, activity).await;
+            connections.borrow_mut().remove(&id);
+        });
+    }
+}
+
+/// Has sessions that read nothing give their memory back.
+async fn look_for_idle(connections: Connections) {
+    loop {
+        crate::runtime::sleep_ms(IDLE_LOOK_MS).await;
+        connections
+            .borrow()
+            .values()
+            .for_each(|(_, activity)| activity.look());
+    }
+}
+
+async fn drain(connections: &Connections) {
+    let open: Vec<Connection> = connections
+        .borrow()
+        .values()
+        .map(|(c, _)| c.clone())
+        .collect();
+    for connection in open {
+        connection.stop_reading().await;
+    }
+    for _ in 0..DRAIN_MS_MAX / 5 {
+        if connections.borrow().is_empty() {
+            return;
+        }
+        crate::runtime::sleep_ms(5).await;
+    }
+    tracing::debug!(
+        left = connections.borrow().len(),
+        "connections cut off at the stop"
+    );
+}

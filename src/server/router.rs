@@ -1,0 +1,134 @@
+//! From a frame to its answer: reads the header, finds the API, checks the version,
+//! and has the API's own file do the rest.
+
+use bytes::{Bytes, BytesMut};
+
+use super::Services;
+use super::api;
+use crate::base::Lsn;
+use crate::kafka::api::ApiKey;
+use crate::kafka::frame::RequestHeader;
+use crate::kafka::messages::{self, Request, Response};
+use crate::kafka::reader::{Reader, WireError};
+use crate::kafka::rope::EncodedFrame;
+use crate::runtime::units::Held;
+
+/// What a request leads to.
+pub enum Answer {
+    /// A response that may leave once everything up to its LSN is durable.
+    Ready(Ready),
+    /// A produce whose batches are on their way on other shards.
+    Produce(api::produce::InFlight),
+    /// Nothing is to be sent (`acks=0`).
+    Nothing,
+}
+
+impl Answer {
+    /// Bytes of the response that are in memory.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Answer::Ready(ready) => ready.frame.len(),
+            Answer::Produce(_) | Answer::Nothing => 0,
+        }
+    }
+}
+
+/// A response and what it waits for.
+pub struct Ready {
+    /// The whole response.
+    pub frame: EncodedFrame,
+    /// It may leave once this is durable.
+    pub after: Lsn,
+    /// Memory that is free again once it has left.
+    pub held: Option<Held>,
+}
+
+impl Ready {
+    fn at_once(frame: EncodedFrame) -> Answer {
+        Answer::Ready(Ready {
+            frame,
+            after: Lsn::default(),
+            held: None,
+        })
+    }
+}
+
+/// Answers one frame. An error means that the connection must be closed.
+pub async fn answer(
+    services: &Services,
+    frame: &Bytes,
+    scratch: &mut BytesMut,
+) -> Result<Answer, WireError> {
+    let mut reader = Reader::new(frame);
+    let header = RequestHeader::decode(&mut reader)?;
+    if !header.is_served() {
+        return unserved(&header, scratch);
+    }
+    if header.api == ApiKey::Produce {
+        return api::produce::handle(services, &header, &mut reader, scratch).await;
+    }
+    if header.api == ApiKey::Fetch {
+        return api::fetch::answer(services, &header, &mut reader, scratch).await;
+    }
+    dispatch(services, &header, &mut reader, scratch)
+        .await
+        .map(Ready::at_once)
+}
+
+/// Decodes, handles and encodes in the request's version. Each row: the API, its module
+/// here and among the messages, and its request.
+macro_rules! serve {
+    ($services:ident, $header:ident, $reader:ident, $scratch:ident;
+     $($api:ident: $module:ident, $request:ident;)*) => {
+        match $header.api {
+            ApiKey::Produce | ApiKey::Fetch => unreachable!("answered before"),
+            $(ApiKey::$api => {
+                let request = messages::$module::$request::decode($reader, $header.version)?;
+                let response = api::$module::handle($services, &request, $header).await;
+                Ok(response.encode($scratch, $header.version, $header.correlation_id))
+            })*
+        }
+    };
+}
+
+async fn dispatch(
+    services: &Services,
+    header: &RequestHeader<'_>,
+    reader: &mut Reader<'_>,
+    scratch: &mut BytesMut,
+) -> Result<EncodedFrame, WireError> {
+    serve! { services, header, reader, scratch;
+        ListOffsets: list_offsets, ListOffsetsRequest;
+        Metadata: metadata, MetadataRequest;
+        ApiVersions: api_versions, ApiVersionsRequest;
+        CreateTopics: create_topics, CreateTopicsRequest;
+        DeleteTopics: delete_topics, DeleteTopicsRequest;
+        DeleteRecords: delete_records, DeleteRecordsRequest;
+        InitProducerId: init_producer_id, InitProducerIdRequest;
+        OffsetForLeaderEpoch: offset_for_leader_epoch, OffsetForLeaderEpochRequest;
+        DescribeConfigs: describe_configs, DescribeConfigsRequest;
+        AlterConfigs: alter_configs, AlterConfigsRequest;
+        DescribeLogDirs: describe_log_dirs, DescribeLogDirsRequest;
+        CreatePartitions: create_partitions, CreatePartitionsRequest;
+        ElectLeaders: elect_leaders, ElectLeadersRequest;
+        IncrementalAlterConfigs: incremental_alter_configs, IncrementalAlterConfigsRequest;
+        ListPartitionReassignments: list_partition_reassignments, ListPartitionReassignmentsRequest;
+        DescribeCluster: describe_cluster, DescribeClusterRequest;
+        DescribeProducers: describe_producers, DescribeProducersRequest;
+        GetTelemetrySubscriptions: get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest;
+        PushTelemetry: push_telemetry, PushTelemetryRequest;
+        ListConfigResources: list_config_resources, ListConfigResourcesRequest;
+        DescribeTopicPartitions: describe_topic_partitions, DescribeTopicPartitionsRequest;
+    }
+}
+
+/// ApiVersions of a version we do not have is answered in version 0 with the table
+/// (KIP-511), so that the client can choose; anything else cannot be answered.
+fn unserved(header: &RequestHeader<'_>, scratch: &mut BytesMut) -> Result<Answer, WireError> {
+    if header.api != ApiKey::ApiVersions {
+        return Err(WireError::Version(header.api.key(), header.version));
+    }
+    let response = messages::api_versions::ApiVersionsResponse::unsupported_version();
+    let frame = response.encode(scratch, 0, header.correlation_id);
+    Ok(Ready::at_once(frame))
+}

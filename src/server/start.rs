@@ -1,0 +1,81 @@
+//! From settings to a running broker and to its end.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::broker::Broker;
+use super::fetch_session::FetchSessions;
+use super::producer_ids::ProducerIds;
+use super::{Services, listener};
+use crate::base::ShardId;
+use crate::base::limits::FETCH_SESSIONS_MAX;
+use crate::config::Settings;
+use crate::runtime::data_dir::DataDir;
+use crate::runtime::handle::ShardHandle;
+use crate::runtime::launch::{self, Shared};
+use crate::runtime::{clock, disk, net, plan, process, recover, signals};
+
+/// Runs the broker until it is told to stop.
+pub fn run(settings: Settings) -> anyhow::Result<()> {
+    signals::block().context("cannot block signals")?;
+    process::abort_on_panic();
+    process::keep_freed_memory();
+    let open_files = process::raise_open_files().context("cannot raise the limit of open files")?;
+    for shard in (0..settings.cores).map(ShardId) {
+        let address = settings.listen_of(shard);
+        net::check_free(address).with_context(|| {
+            format!("cannot listen on {address}; choose another address with --listen, or stop what uses it")
+        })?;
+    }
+    let data_dir = DataDir::open(&settings.data_dir, settings.cores, process::random())?;
+    let mode =
+        disk::probe_mode(&data_dir.lock_path()).context("cannot write to the data directory")?;
+    if mode == disk::WriteMode::Buffered {
+        tracing::warn!(
+            "the file system refuses O_DIRECT: the WAL is written with fdatasync, which is several times slower"
+        );
+    }
+    let began = clock::now().mono_ms;
+    let found = recover::all(&data_dir)?;
+    let configs = plan::shard_configs(&settings, data_dir.incarnation());
+    let recovered = found
+        .assembly
+        .finish(settings.broker_defaults(), clock::now(), &configs)?;
+    tracing::info!(
+        records = found.records,
+        ms = clock::now().mono_ms - began,
+        "recovered the data directory"
+    );
+    let starts = plan::shard_starts(&settings, recovered, found.wals);
+    let leader_epoch = i32::try_from(data_dir.incarnation()).unwrap_or(i32::MAX);
+    let cluster_id = data_dir.cluster_id().to_owned();
+    let broker = Arc::new(Broker::new(cluster_id, leader_epoch, settings.clone()));
+    tracing::info!(cluster_id = %broker.cluster_id, shards = broker.shards, listen = %settings.listen,
+        data_dir = %settings.data_dir.display(), open_files, "starting");
+    let retention_check_interval_ms = settings.retention_check_interval_ms;
+    let shared = Shared {
+        data_dir: settings.data_dir,
+        mode,
+        slots: Arc::new(found.slots),
+        retention_check_interval_ms,
+        on_shard: Arc::new(move |shard| Box::pin(listener::serve(services(shard, broker.clone())))),
+    };
+    launch::run(starts, &shared)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn services(shard: ShardHandle, broker: Arc<Broker>) -> Services {
+    let first_session = i32::from_le_bytes(process::random());
+    let sessions = FetchSessions::new(FETCH_SESSIONS_MAX, first_session);
+    let producer_ids = ProducerIds::new(broker.leader_epoch, shard.id());
+    Services {
+        shard,
+        broker,
+        fetch_sessions: Rc::new(RefCell::new(sessions)),
+        producer_ids: Rc::new(producer_ids),
+    }
+}

@@ -1,0 +1,326 @@
+//! Putting the shards together again from every WAL in the data directory, whichever
+//! shard wrote it: partitions go to the owners that the new count of shards gives
+//! them, the catalogue to all. Before the shards run, so nothing here is shared.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::segments::SegmentNeeds;
+use super::state::{CATALOG_LOG, Held, Shard, ShardConfig};
+use super::tail::TailQueue;
+use super::waiters::Waiters;
+use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicPartition};
+use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError, placement};
+use crate::kafka::batch::{BatchHeader, HEADER_BYTES};
+use crate::kafka::record::RecordIter;
+use crate::partition::{self, Partition};
+use crate::wal::{
+    AdoptedWal, RecordKind, Recovered, RecoveredRecord, Wal, WalConfig, WalConfigError,
+    decode_log_start,
+};
+
+/// Sequences of segments begin here in each start of the broker, so that a segment's
+/// sequence tells in which start it was written.
+pub const SEQUENCES_PER_START: u64 = 1 << 32;
+
+/// Records that survived but make no sense together. Their checksums are right, so this
+/// is a bug or another's data, and going on might lose what is there.
+#[derive(Debug, Error)]
+pub enum RecoveryError {
+    /// A record that its partition cannot have.
+    #[error("{tp}: {reason} (segment {segment:?}, byte {offset})")]
+    Record {
+        /// Whose record.
+        tp: TopicPartition,
+        /// What is wrong with it.
+        reason: String,
+        /// Where it is.
+        segment: SegmentId,
+        /// Where it is there.
+        offset: u32,
+    },
+    /// A partition whose records do not make a whole log.
+    #[error("{tp}: {source}")]
+    Partition {
+        /// Which.
+        tp: TopicPartition,
+        /// What is wrong with it.
+        source: partition::RecoveryError,
+    },
+    /// A record of the catalogue.
+    #[error("the catalogue's record at offset {offset}: {source}")]
+    Catalog {
+        /// Offset in the catalogue's log.
+        offset: i64,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+}
+
+/// Collects the records of all WALs, in the order of the starts that wrote them.
+#[derive(Default, Debug)]
+pub struct Assembly {
+    partitions: HashMap<TopicPartition, Collected>,
+    catalog_batches: BTreeMap<i64, Bytes>,
+}
+
+#[derive(Debug)]
+struct Collected {
+    log: partition::Recovery,
+    state_since: Option<SegmentId>,
+    /// The WALs with records that the state depends on.
+    state_wals: BTreeSet<u16>,
+}
+
+/// What one shard begins with. Moves to the shard's own core.
+#[derive(Debug)]
+pub struct RecoveredShard {
+    config: ShardConfig,
+    catalog: Catalog,
+    partitions: HashMap<TopicPartition, Held>,
+    /// Partitions whose state must be written to the own WAL before it may change.
+    adoptions: Vec<TopicPartition>,
+    needs: SegmentNeeds,
+    lent: BTreeMap<SegmentId, u16>,
+}
+
+impl Assembly {
+    /// Takes in one record. Records of a partition must come in the order in which they
+    /// were written: start by start, and in LSN order within the WAL of one start.
+    pub fn record(&mut self, record: &RecoveredRecord) -> Result<(), RecoveryError> {
+        let refuse = |reason: String| RecoveryError::Record {
+            tp: record.tp,
+            reason,
+            segment: record.position.segment,
+            offset: record.position.offset,
+        };
+        let collected = self
+            .partitions
+            .entry(record.tp)
+            .or_insert_with(|| Collected {
+                log: partition::Recovery::new(record.tp, LogConfig::default()),
+                state_since: None,
+                state_wals: BTreeSet::new(),
+            });
+        collected.recover(record).map_err(refuse)?;
+        if record.tp == CATALOG_LOG
+            && record.kind == RecordKind::Batch
+            && let Ok(header) = BatchHeader::decode(&record.payload)
+        {
+            // A copy, so as not to keep the whole read that it is a part of.
+            let batch = Bytes::copy_from_slice(&record.payload);
+            self.catalog_batches.insert(header.base_offset, batch);
+        }
+        Ok(())
+    }
+
+    /// Deals everything out to the shards; `configs` has one for each.
+    pub fn finish(
+        mut self,
+        defaults: BrokerDefaults,
+        now: Now,
+        configs: &[ShardConfig],
+    ) -> Result<Vec<RecoveredShard>, RecoveryError> {
+        let catalog = self.replay_catalog(defaults)?;
+        let shards = configs.len() as u16;
+        let mut recovered: Vec<RecoveredShard> = configs
+            .iter()
+            .map(|config| RecoveredShard::new(*config, catalog.clone()))
+            .collect();
+        let catalog_log = (
+            CATALOG_LOG,
+            LogConfig {
+                retention_ms: None,
+                ..LogConfig::default()
+            },
+        );
+        let partitions = catalog.topics().flat_map(|topic| {
+            let tps = (0..topic.partitions).map(|partition| TopicPartition {
+                topic: topic.id,
+                partition,
+            });
+            tps.map(|tp| (tp, topic.log))
+        });
+        for (tp, log) in partitions.chain([catalog_log]) {
+            let owner = if tp == CATALOG_LOG {
+                ShardId(0)
+            } else {
+                placement::owner(tp, shards)
+            };
+            let collected = self.partitions.remove(&tp);
+            if let Some(shard) = recovered.get_mut(usize::from(owner.0)) {
+                shard.take(tp, log, now, collected)?;
+            }
+        }
+        // What is left belongs to topics that were deleted; its segments are free.
+        lend(&mut recovered);
+        Ok(recovered)
+    }
+
+    fn replay_catalog(&mut self, defaults: BrokerDefaults) -> Result<Catalog, RecoveryError> {
+        let mut catalog = Catalog::new(defaults);
+        let log_start = self
+            .partitions
+            .get(&CATALOG_LOG)
+            .map_or(0, |c| c.log.log_start());
+        for (offset, batch) in std::mem::take(&mut self.catalog_batches) {
+            let Ok(header) = BatchHeader::decode(&batch) else {
+                continue;
+            };
+            if header.last_offset() < log_start {
+                continue;
+            }
+            let section = batch.get(HEADER_BYTES..).unwrap_or_default();
+            for record in RecordIter::new(section) {
+                let malformed = |source| RecoveryError::Catalog { offset, source };
+                let record = record.map_err(|_| malformed(DecodeError::Truncated))?;
+                let value = record.value.unwrap_or_default();
+                catalog.replay(&CatalogRecord::decode(value).map_err(malformed)?);
+            }
+        }
+        Ok(catalog)
+    }
+}
+
+impl Collected {
+    fn recover(&mut self, record: &RecoveredRecord) -> Result<(), String> {
+        let segment = record.position.segment;
+        let words = |error: partition::RecoveryError| error.to_string();
+        match record.kind {
+            RecordKind::Batch => {
+                let header = BatchHeader::decode(&record.payload).map_err(|e| e.to_string())?;
+                self.log.on_batch(&header, record.position).map_err(words)?;
+            }
+            RecordKind::LogStart => {
+                let offset = decode_log_start(&record.payload).ok_or("malformed log start")?;
+                self.log.on_log_start(offset);
+            }
+            RecordKind::PartitionState => {
+                self.log.on_checkpoint(&record.payload).map_err(words)?;
+                self.state_since = None;
+                self.state_wals.clear();
+            }
+        }
+        self.state_since.get_or_insert(segment);
+        self.state_wals.insert(segment.wal);
+        Ok(())
+    }
+}
+
+impl RecoveredShard {
+    fn new(config: ShardConfig, catalog: Catalog) -> RecoveredShard {
+        RecoveredShard {
+            config,
+            catalog,
+            partitions: HashMap::new(),
+            adoptions: Vec::new(),
+            needs: SegmentNeeds::default(),
+            lent: BTreeMap::new(),
+        }
+    }
+
+    fn take(
+        &mut self,
+        tp: TopicPartition,
+        config: LogConfig,
+        now: Now,
+        collected: Option<Collected>,
+    ) -> Result<(), RecoveryError> {
+        let epoch = self.config.leader_epoch;
+        let Some(collected) = collected else {
+            self.partitions
+                .insert(tp, Held::new(Partition::new(tp, config, epoch)));
+            return Ok(());
+        };
+        let log = collected.log.finish(epoch, now);
+        let mut log = log.map_err(|source| RecoveryError::Partition { tp, source })?;
+        log.set_config(config);
+        for held in log.segments() {
+            self.needs.add(held.segment, held.batches);
+        }
+        let mut held = Held::new(log);
+        if collected
+            .state_wals
+            .iter()
+            .all(|wal| *wal == self.config.id.0)
+        {
+            held.state_since = collected.state_since;
+        } else {
+            self.adoptions.push(tp);
+        }
+        self.partitions.insert(tp, held);
+        Ok(())
+    }
+
+    /// Makes the shard of it. `wal` is its own, `adopted` those that it is to empty; the
+    /// files that recovery names must have been flushed.
+    pub fn open(
+        self,
+        wal_config: WalConfig,
+        mut wal: Recovered,
+        adopted: Vec<Recovered>,
+    ) -> Result<Shard, WalConfigError> {
+        let first_sequence = self.config.leader_epoch as u64 * SEQUENCES_PER_START;
+        wal.next_sequence = wal.next_sequence.max(first_sequence);
+        let next_lsn = wal.next_lsn;
+        let adopted = adopted
+            .into_iter()
+            .map(|r| (r.wal, AdoptedWal::open(r.wal, &r)));
+        Ok(Shard {
+            wal: Wal::open(wal_config, &wal)?,
+            adopted: adopted.collect(),
+            catalog: self.catalog,
+            partitions: self.partitions,
+            adoptions: self.adoptions,
+            segment_work: None,
+            tail: TailQueue::new(self.config.tail_bytes),
+            waiters: Waiters::default(),
+            needs: self.needs,
+            lent: self.lent,
+            releases: std::collections::VecDeque::new(),
+            written: BTreeMap::new(),
+            last_lsn: Lsn(next_lsn.0 - 1),
+            config: self.config,
+        })
+    }
+}
+
+/// Notes at each segment's keeper how many other shards need it.
+fn lend(recovered: &mut [RecoveredShard]) {
+    let shards = recovered.len() as u16;
+    let mut lent: BTreeMap<SegmentId, u16> = BTreeMap::new();
+    for shard in recovered.iter() {
+        for segment in shard.needs.segments() {
+            if segment.wal % shards != shard.config.id.0 {
+                *lent.entry(segment).or_default() += 1;
+            }
+        }
+    }
+    for (segment, holders) in lent {
+        if let Some(keeper) = recovered.get_mut(usize::from(segment.wal % shards)) {
+            keeper.lent.insert(segment, holders);
+        }
+    }
+}
+
+impl Shard {
+    /// Writes the state of partitions that came from other shards' WALs into the own one,
+    /// as much of it as there is room for now. `None` when all of it is written; call
+    /// again once the LSN is durable until then.
+    pub fn adopt(&mut self) -> Option<Lsn> {
+        let mut after = None;
+        while let Some(&tp) = self.adoptions.last() {
+            match self.checkpoint(tp) {
+                Some(lsn) => {
+                    after = Some(lsn);
+                    self.adoptions.pop();
+                }
+                // No room yet: the segments are still being prepared, or writes are under way.
+                None => return Some(after.unwrap_or(self.last_lsn)),
+            }
+        }
+        after
+    }
+}

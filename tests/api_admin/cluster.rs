@@ -1,0 +1,121 @@
+//! The nodes, and the APIs whose answers never change.
+
+use std::collections::BTreeSet;
+
+use corelane::base::TopicId;
+use corelane::kafka::ErrorCode;
+use corelane::kafka::messages::describe_cluster::{
+    DescribeClusterRequest, DescribeClusterResponse,
+};
+use corelane::kafka::messages::elect_leaders::{
+    ElectLeadersRequest, ElectLeadersResponse, TopicPartitions,
+};
+use corelane::kafka::messages::get_telemetry_subscriptions::{
+    GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse,
+};
+use corelane::kafka::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+use corelane::kafka::messages::push_telemetry::{PushTelemetryRequest, PushTelemetryResponse};
+
+use super::rig::{Broker, SHARDS};
+
+fn cluster(broker: &Broker, node: i32) -> DescribeClusterResponse<'static> {
+    let request = DescribeClusterRequest {
+        include_cluster_authorized_operations: true,
+        ..Default::default()
+    };
+    broker.node(node).ask(2, &request)
+}
+
+#[test]
+fn every_node_tells_the_same_cluster() {
+    let mut broker = Broker::start("per-core");
+    let told = cluster(&broker, 0);
+    assert_eq!(told.brokers.len(), usize::from(SHARDS));
+    assert!(told.cluster_authorized_operations > 0);
+    for node in 1..i32::from(SHARDS) {
+        assert_eq!(cluster(&broker, node), told);
+    }
+    for node in &told.brokers {
+        assert_eq!((&*node.host, node.is_fenced), ("127.0.0.1", false));
+    }
+    broker.restart();
+    assert_eq!(cluster(&broker, 0).cluster_id, told.cluster_id);
+    broker.stop();
+}
+
+#[test]
+fn no_producer_id_is_given_out_twice() {
+    let mut broker = Broker::start("per-core");
+    let mut seen = BTreeSet::new();
+    for _ in 0..2 {
+        for node in 0..i32::from(SHARDS) {
+            let mut client = broker.node(node);
+            for version in 0..=5 {
+                let request = InitProducerIdRequest::default();
+                let response: InitProducerIdResponse = client.ask(version, &request);
+                assert_eq!(
+                    (response.error_code, response.producer_epoch),
+                    (ErrorCode::NONE, 0)
+                );
+                assert!(response.producer_id >= 0 && seen.insert(response.producer_id));
+            }
+        }
+        broker.restart();
+    }
+    let transactional = InitProducerIdRequest {
+        transactional_id: Some("t"),
+        transaction_timeout_ms: 1000,
+        ..Default::default()
+    };
+    let response: InitProducerIdResponse = broker.client().ask(5, &transactional);
+    assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
+    assert_eq!(response.producer_id, -1);
+    broker.stop();
+}
+
+#[test]
+fn nobody_is_elected_and_no_metrics_are_wanted() {
+    let broker = Broker::start("single");
+    let mut client = broker.client();
+    client.create(&[("t", 2)]);
+    let request = ElectLeadersRequest {
+        topic_partitions: Some(vec![TopicPartitions {
+            topic: "t",
+            partitions: vec![1, 2],
+        }]),
+        ..Default::default()
+    };
+    let response: ElectLeadersResponse<'_> = client.ask(2, &request);
+    let results = &response.replica_election_results[0].partition_result;
+    let errors: Vec<_> = results.iter().map(|result| result.error_code).collect();
+    let expected = [
+        ErrorCode::ELECTION_NOT_NEEDED,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+    ];
+    assert_eq!(errors, expected);
+
+    let request = GetTelemetrySubscriptionsRequest::default();
+    let first: GetTelemetrySubscriptionsResponse<'_> = client.ask(0, &request);
+    let second: GetTelemetrySubscriptionsResponse<'_> = client.ask(0, &request);
+    assert_ne!(first.client_instance_id, TopicId::ZERO);
+    assert_ne!(first.client_instance_id, second.client_instance_id);
+    assert!(first.requested_metrics.is_empty());
+    for (subscription_id, error) in [
+        (first.subscription_id, ErrorCode::NONE),
+        (
+            first.subscription_id + 1,
+            ErrorCode::UNKNOWN_SUBSCRIPTION_ID,
+        ),
+    ] {
+        let push = PushTelemetryRequest {
+            client_instance_id: first.client_instance_id,
+            subscription_id,
+            terminating: true,
+            metrics: b"metrics",
+            ..Default::default()
+        };
+        let response: PushTelemetryResponse = client.ask(0, &push);
+        assert_eq!(response.error_code, error);
+    }
+    broker.stop();
+}

@@ -1,0 +1,182 @@
+//! Configs of topics are changed on one node and seen on every other; those of brokers
+//! are only to be read.
+
+use corelane::kafka::ErrorCode;
+use corelane::kafka::messages::alter_configs::{self, AlterConfigsRequest, AlterConfigsResponse};
+use corelane::kafka::messages::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse, DescribeConfigsResult,
+};
+use corelane::kafka::messages::incremental_alter_configs::{
+    self, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+};
+use corelane::kafka::messages::list_config_resources::{
+    ListConfigResourcesRequest, ListConfigResourcesResponse,
+};
+
+use super::rig::{Broker, Client};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+fn describe(client: &mut Client, resource_type: i8, name: &str) -> DescribeConfigsResult<'static> {
+    let request = DescribeConfigsRequest {
+        resources: vec![DescribeConfigsResource {
+            resource_type,
+            resource_name: name,
+            configuration_keys: None,
+        }],
+        include_synonyms: true,
+        include_documentation: true,
+    };
+    let response: DescribeConfigsResponse<'_> = client.ask(4, &request);
+    response.results.into_iter().next().unwrap()
+}
+
+/// Value and source of a topic's config.
+fn value(client: &mut Client, topic: &str, config: &str) -> (String, i8) {
+    let described = describe(client, TOPIC, topic);
+    let found = described.configs.iter().find(|c| c.name == config).unwrap();
+    assert!(found.documentation.is_some());
+    (
+        found.value.clone().unwrap().into_owned(),
+        found.config_source,
+    )
+}
+
+fn alter(
+    client: &mut Client,
+    resource_type: i8,
+    name: &str,
+    configs: &[(&str, &str)],
+) -> ErrorCode {
+    let config = |&(name, value)| alter_configs::AlterableConfig {
+        name,
+        value: Some(value),
+    };
+    let request = AlterConfigsRequest {
+        resources: vec![alter_configs::AlterConfigsResource {
+            resource_type,
+            resource_name: name,
+            configs: configs.iter().map(config).collect(),
+        }],
+        validate_only: false,
+    };
+    let response: AlterConfigsResponse<'_> = client.ask(2, &request);
+    response.responses[0].error_code
+}
+
+fn change(client: &mut Client, topic: &str, ops: &[(&str, i8, Option<&str>)]) -> ErrorCode {
+    let op = |&(name, config_operation, value)| incremental_alter_configs::AlterableConfig {
+        name,
+        config_operation,
+        value,
+    };
+    let request = IncrementalAlterConfigsRequest {
+        resources: vec![incremental_alter_configs::AlterConfigsResource {
+            resource_type: TOPIC,
+            resource_name: topic,
+            configs: ops.iter().map(op).collect(),
+        }],
+        validate_only: false,
+    };
+    let response: IncrementalAlterConfigsResponse<'_> = client.ask(1, &request);
+    response.responses[0].error_code
+}
+
+#[test]
+fn configs_of_topics_change_on_every_node() {
+    let mut broker = Broker::start("per-core");
+    let mut admin = broker.node(1);
+    admin.create(&[("t", 1)]);
+    let told = |text: &str, source| (text.to_owned(), source);
+    let mut other = broker.node(2);
+    assert_eq!(value(&mut other, "t", "retention.ms"), told("604800000", 5));
+    assert_eq!(
+        value(&mut other, "t", "max.message.bytes"),
+        told("1048588", 5)
+    );
+    assert_eq!(value(&mut other, "t", "retention.bytes"), told("-1", 5));
+
+    let ops = [
+        ("retention.ms", 0, Some("1000")),
+        ("cleanup.policy", 2, Some("compact")),
+    ];
+    assert_eq!(change(&mut admin, "t", &ops), ErrorCode::NONE);
+    assert_eq!(value(&mut other, "t", "retention.ms"), told("1000", 1));
+    assert_eq!(
+        value(&mut other, "t", "cleanup.policy"),
+        told("delete,compact", 1)
+    );
+    let ops = [
+        ("retention.ms", 1, None),
+        ("cleanup.policy", 3, Some("compact")),
+    ];
+    assert_eq!(change(&mut admin, "t", &ops), ErrorCode::NONE);
+    assert_eq!(value(&mut other, "t", "retention.ms"), told("604800000", 5));
+
+    for (config, text, error) in [
+        ("retention.ms", "soon", ErrorCode::INVALID_CONFIG),
+        ("no.such.config", "1", ErrorCode::INVALID_CONFIG),
+        ("compression.type", "gzip", ErrorCode::INVALID_CONFIG),
+    ] {
+        assert_eq!(change(&mut admin, "t", &[(config, 0, Some(text))]), error);
+    }
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    assert_eq!(
+        change(&mut admin, "gone", &[("retention.ms", 1, None)]),
+        unknown
+    );
+
+    // The older API replaces everything.
+    assert_eq!(
+        change(&mut admin, "t", &[("retention.ms", 0, Some("1000"))]),
+        ErrorCode::NONE
+    );
+    assert_eq!(
+        alter(&mut admin, TOPIC, "t", &[("retention.bytes", "5000")]),
+        ErrorCode::NONE
+    );
+    broker.restart();
+    let mut client = broker.client();
+    assert_eq!(value(&mut client, "t", "retention.bytes"), told("5000", 1));
+    assert_eq!(
+        value(&mut client, "t", "retention.ms"),
+        told("604800000", 5)
+    );
+    broker.stop();
+}
+
+#[test]
+fn configs_of_brokers_are_read_only() {
+    let broker = Broker::start("per-core");
+    let mut client = broker.client();
+    for node in ["0", "1", "2"] {
+        let described = describe(&mut client, BROKER, node);
+        assert_eq!(described.error_code, ErrorCode::NONE);
+        let id = described
+            .configs
+            .iter()
+            .find(|c| c.name == "node.id")
+            .unwrap();
+        assert_eq!(id.value.as_deref(), Some(node));
+        assert!(described.configs.iter().all(|config| config.read_only));
+    }
+    assert_eq!(
+        describe(&mut client, BROKER, "3").error_code,
+        ErrorCode::INVALID_REQUEST
+    );
+    let refused = alter(&mut client, BROKER, "0", &[("log.retention.ms", "1")]);
+    assert_eq!(refused, ErrorCode::INVALID_REQUEST);
+    client.create(&[("t", 1)]);
+    let request = ListConfigResourcesRequest::default();
+    let listed: ListConfigResourcesResponse<'_> = client.ask(1, &request);
+    let listed = listed.config_resources.iter();
+    let listed: Vec<_> = listed
+        .map(|r| (&*r.resource_name, r.resource_type))
+        .collect();
+    assert_eq!(
+        listed,
+        [("t", TOPIC), ("0", BROKER), ("1", BROKER), ("2", BROKER)]
+    );
+    broker.stop();
+}

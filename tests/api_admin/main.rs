@@ -1,0 +1,15 @@
+//! The APIs beside produce and fetch, as a client meets them: the broker runs as a
+//! process, and requests of every version go to it over TCP.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test waits for a process by the clock"
+)]
+
+mod cluster;
+mod configs;
+mod records;
+mod rig;
+mod topics;
+mod versions;

@@ -1,0 +1,95 @@
+//! Every version of every API is decoded, handled and answered.
+
+use corelane::kafka::messages::{
+    alter_configs, api_versions, create_partitions, create_topics, delete_records, delete_topics,
+    describe_cluster, describe_configs, describe_log_dirs, describe_producers,
+    describe_topic_partitions, elect_leaders, get_telemetry_subscriptions,
+    incremental_alter_configs, init_producer_id, list_config_resources, list_offsets,
+    list_partition_reassignments, metadata, offset_for_leader_epoch, push_telemetry,
+};
+use corelane::kafka::{ApiKey, ErrorCode, Reader, Response};
+
+use super::rig::Broker;
+
+/// Sends the default request of each API in each version, and expects a response to it.
+macro_rules! ask_all {
+    ($client:ident; $($api:ident: $module:ident, $request:ident, $response:ident;)*) => {{
+        let mut asked = vec![ApiKey::Produce, ApiKey::Fetch];
+        $(
+            let spec = ApiKey::$api.spec();
+            for version in spec.min..=spec.max {
+                let request = $module::$request::default();
+                let _response: $module::$response = $client.ask(version, &request);
+            }
+            asked.push(ApiKey::$api);
+        )*
+        asked.sort();
+        assert_eq!(asked, ApiKey::ALL, "an API is missing here");
+    }};
+}
+
+#[test]
+fn every_version_of_every_api_is_answered() {
+    let broker = Broker::start("per-core");
+    let mut client = broker.client();
+    ask_all! { client;
+        ListOffsets: list_offsets, ListOffsetsRequest, ListOffsetsResponse;
+        Metadata: metadata, MetadataRequest, MetadataResponse;
+        ApiVersions: api_versions, ApiVersionsRequest, ApiVersionsResponse;
+        CreateTopics: create_topics, CreateTopicsRequest, CreateTopicsResponse;
+        DeleteTopics: delete_topics, DeleteTopicsRequest, DeleteTopicsResponse;
+        DeleteRecords: delete_records, DeleteRecordsRequest, DeleteRecordsResponse;
+        InitProducerId: init_producer_id, InitProducerIdRequest, InitProducerIdResponse;
+        OffsetForLeaderEpoch: offset_for_leader_epoch, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+        DescribeConfigs: describe_configs, DescribeConfigsRequest, DescribeConfigsResponse;
+        AlterConfigs: alter_configs, AlterConfigsRequest, AlterConfigsResponse;
+        DescribeLogDirs: describe_log_dirs, DescribeLogDirsRequest, DescribeLogDirsResponse;
+        CreatePartitions: create_partitions, CreatePartitionsRequest, CreatePartitionsResponse;
+        ElectLeaders: elect_leaders, ElectLeadersRequest, ElectLeadersResponse;
+        IncrementalAlterConfigs: incremental_alter_configs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+        ListPartitionReassignments: list_partition_reassignments, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+        DescribeCluster: describe_cluster, DescribeClusterRequest, DescribeClusterResponse;
+        DescribeProducers: describe_producers, DescribeProducersRequest, DescribeProducersResponse;
+        GetTelemetrySubscriptions: get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse;
+        PushTelemetry: push_telemetry, PushTelemetryRequest, PushTelemetryResponse;
+        ListConfigResources: list_config_resources, ListConfigResourcesRequest, ListConfigResourcesResponse;
+        DescribeTopicPartitions: describe_topic_partitions, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
+    }
+    broker.stop();
+}
+
+#[test]
+fn a_newer_client_learns_what_is_served() {
+    let broker = Broker::start("single");
+    let mut client = broker.client();
+    // ApiVersions 5, correlation id 77, a client id, and whatever its body may be.
+    let body = [0, 18, 0, 5, 0, 0, 0, 77, 0, 1, b'c', 0, 9, 9, 9];
+    let mut frame = (body.len() as u32).to_be_bytes().to_vec();
+    frame.extend(body);
+    let answer = client.ask_raw(&frame);
+    let mut reader = Reader::new(&answer);
+    let (correlation_id, response) =
+        api_versions::ApiVersionsResponse::decode(&mut reader, 0).unwrap();
+    assert_eq!(correlation_id, 77);
+    assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
+    let told = response.api_keys.iter();
+    let told: Vec<_> = told
+        .map(|api| (api.api_key, api.min_version, api.max_version))
+        .collect();
+    assert_eq!(told, [(18, 0, 4)]);
+    // The connection goes on.
+    let request = api_versions::ApiVersionsRequest {
+        client_software_name: "test",
+        client_software_version: "1.0",
+    };
+    let response: api_versions::ApiVersionsResponse<'_> = client.ask(4, &request);
+    assert_eq!(response.error_code, ErrorCode::NONE);
+    let advertised = response
+        .api_keys
+        .iter()
+        .find(|api| api.api_key == 0)
+        .unwrap();
+    assert_eq!((advertised.min_version, advertised.max_version), (0, 13));
+    assert_eq!(response.api_keys.len(), ApiKey::ALL.len());
+    broker.stop();
+}

@@ -1,0 +1,405 @@
+//! The broker as its user runs it: the program, on a data directory and ports of its
+//! own. A test fails when the broker logs a WARN or ERROR that it did not announce.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::random::{self, Random};
+
+/// How long a start may take before the test fails.
+const START_MAX: Duration = Duration::from_secs(30);
+/// How long a stop on SIGTERM may take before the test fails.
+const STOP_MAX: Duration = Duration::from_secs(20);
+/// Log lines kept, the newest.
+const LOG_LINES_MAX: usize = 20_000;
+/// Ports that one broker may use; its harness holds the first as a lock.
+const PORTS: u16 = 16;
+/// Below the ports that the kernel gives to outgoing connections.
+const PORT_BASES: std::ops::Range<u16> = 10_000 / PORTS..32_000 / PORTS;
+/// What the broker may always say: it is about the host that the test happens to run on.
+const ABOUT_THE_HOST: [&str; 2] = ["refuses O_DIRECT", "open files"];
+
+/// What a broker is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `--cores`.
+    pub cores: u16,
+    /// `--topology single` instead of `per-core`.
+    pub single: bool,
+    /// `--memory`, MiB.
+    pub memory_mib: u32,
+    /// `--wal-disk`, MiB.
+    pub wal_disk_mib: u32,
+    /// Most open files that the process may have, as `ulimit -n` sets it.
+    pub open_files: Option<u32>,
+    /// Further arguments.
+    pub extra: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            cores: 2,
+            single: false,
+            memory_mib: 128,
+            wal_disk_mib: 128,
+            open_files: None,
+            extra: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    fn command(&self) -> Command {
+        const BROKER: &str = env!("CARGO_BIN_EXE_corelane");
+        let Some(open_files) = self.open_files else {
+            return Command::new(BROKER);
+        };
+        let mut shell = Command::new("sh");
+        let limited = format!("ulimit -n {open_files} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &limited, BROKER]);
+        shell
+    }
+
+    /// The same with one more argument and its value.
+    pub fn with(mut self, flag: &str, value: &str) -> Options {
+        self.extra.push(format!("{flag}={value}"));
+        self
+    }
+}
+
+/// A broker, running or not, and its data.
+pub struct Broker {
+    options: Options,
+    dir: PathBuf,
+    /// Removes the directory in the end.
+    own_dir: Option<TempDir>,
+    ports: Ports,
+    process: Option<Process>,
+    log: Arc<Mutex<Vec<String>>>,
+    announced: Vec<String>,
+}
+
+struct Process {
+    child: Child,
+    reader: JoinHandle<()>,
+}
+
+/// A range of ports, this harness's own as long as it holds the lock.
+struct Ports {
+    first: u16,
+    _lock: TcpListener,
+}
+
+impl Broker {
+    /// A running broker with the default options and an empty data directory.
+    pub fn start() -> Broker {
+        Broker::start_with(Options::default())
+    }
+
+    /// A running broker with an empty data directory.
+    pub fn start_with(options: Options) -> Broker {
+        let dir = tempfile::Builder::new()
+            .prefix("broker-")
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .expect("a directory for the broker's data");
+        let mut broker = Broker::stopped_in(dir.path(), options);
+        broker.own_dir = Some(dir);
+        broker.start_again();
+        broker
+    }
+
+    /// A broker that does not run yet, on a directory that the caller has.
+    pub fn stopped_in(dir: &Path, options: Options) -> Broker {
+        Broker {
+            options,
+            dir: dir.join("data"),
+            own_dir: None,
+            ports: Ports::reserve(),
+            process: None,
+            log: Arc::default(),
+            announced: Vec::new(),
+        }
+    }
+
+    /// Lets the broker say `text` in a WARN or ERROR from here on.
+    pub fn announce(&mut self, text: &str) {
+        self.announced.push(text.to_owned());
+    }
+
+    /// What the broker is started with next time.
+    pub fn options(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where shard `shard` listens.
+    pub fn address(&self, shard: u16) -> SocketAddr {
+        let step = if self.options.single { 0 } else { shard };
+        assert!(step < PORTS - 1);
+        SocketAddr::from(([127, 0, 0, 1], self.ports.first + step))
+    }
+
+    /// What a Kafka client is given as `bootstrap.servers`.
+    pub fn bootstrap(&self) -> String {
+        self.address(0).to_string()
+    }
+
+    /// A connection to shard 0.
+    pub fn client(&self) -> Client {
+        Client::connect(self.address(0))
+    }
+
+    /// A connection to shard `shard`.
+    pub fn client_of(&self, shard: u16) -> Client {
+        Client::connect(self.address(shard))
+    }
+
+    /// Begins a start without waiting for it.
+    pub fn spawn(&mut self) {
+        assert!(self.process.is_none(), "the broker runs already");
+        let mut command = self.options.command();
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CORELANE_") {
+                command.env_remove(name);
+            }
+        }
+        let options = &self.options;
+        command
+            .args(["--listen", &self.address(0).to_string()])
+            .args(["--cores", &options.cores.to_string()])
+            .args([
+                "--topology",
+                if options.single { "single" } else { "per-core" },
+            ])
+            .args(["--memory", &format!("{}MiB", options.memory_mib)])
+            .args(["--wal-disk", &format!("{}MiB", options.wal_disk_mib)])
+            .arg("--data-dir")
+            .arg(&self.dir)
+            .args(&options.extra);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the broker's program starts");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let log = self.log.clone();
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut log = log.lock().expect("the log's lock");
+                if log.len() >= LOG_LINES_MAX {
+                    log.drain(..LOG_LINES_MAX / 2);
+                }
+                log.push(line);
+            }
+        });
+        self.process = Some(Process { child, reader });
+    }
+
+    /// Starts, and waits until every shard answers.
+    pub fn start_again(&mut self) {
+        self.spawn();
+        self.wait_until_ready();
+    }
+
+    /// Waits until every shard answers ApiVersions.
+    pub fn wait_until_ready(&mut self) {
+        let deadline = Instant::now() + START_MAX;
+        let listeners = if self.options.single {
+            1
+        } else {
+            self.options.cores
+        };
+        for shard in 0..listeners {
+            while !Client::is_served_at(self.address(shard)) {
+                if let Some(status) = self.exited() {
+                    panic!(
+                        "the broker ended during its start: {status}\n{}",
+                        self.log()
+                    );
+                }
+                assert!(
+                    Instant::now() < deadline,
+                    "no start in {START_MAX:?}\n{}",
+                    self.log()
+                );
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// How the process ended, if it did.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        let process = self.process.as_mut()?;
+        process.child.try_wait().expect("the state of our child")
+    }
+
+    /// Fails unless the process runs.
+    pub fn assert_running(&mut self) {
+        assert!(self.process.is_some(), "the broker was not started");
+        if let Some(status) = self.exited() {
+            panic!("the broker has ended: {status}\n{}", self.log());
+        }
+    }
+
+    /// SIGKILL, and waits for the end of the process.
+    pub fn kill(&mut self) {
+        self.assert_running();
+        let mut process = self.process.take().expect("it runs");
+        process.child.kill().expect("SIGKILL");
+        process.child.wait().expect("the end of our child");
+        process.reader.join().expect("the log's reader");
+        self.check_log();
+    }
+
+    /// SIGTERM; fails unless the broker ends by itself, in time and with success.
+    pub fn stop(&mut self) {
+        self.assert_running();
+        let mut process = self.process.take().expect("it runs");
+        terminate(&process.child);
+        let deadline = Instant::now() + STOP_MAX;
+        let status = loop {
+            match process.child.try_wait().expect("the state of our child") {
+                Some(status) => break status,
+                None if Instant::now() > deadline => {
+                    process.child.kill().expect("SIGKILL");
+                    panic!("no stop in {STOP_MAX:?}\n{}", self.log());
+                }
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        };
+        process.reader.join().expect("the log's reader");
+        assert!(status.success(), "the stop: {status}\n{}", self.log());
+        self.check_log();
+    }
+
+    /// Everything the broker has written to stderr, all its starts together.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the log's lock").join("\n")
+    }
+
+    /// Whether a line of the log has `text`.
+    pub fn has_logged(&self, text: &str) -> bool {
+        let log = self.log.lock().expect("the log's lock");
+        log.iter().any(|line| line.contains(text))
+    }
+
+    /// The process id.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").child.id()
+    }
+
+    /// Resident memory, bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        resident_bytes_of(self.process_id()).expect("it runs")
+    }
+
+    /// Runs `corelane inspect wal --summary` on the data: what it says, and whether it
+    /// found everything sound.
+    pub fn inspect(&self) -> (String, bool) {
+        let output = Command::new(env!("CARGO_BIN_EXE_corelane"))
+            .args(["inspect", "wal", "--summary"])
+            .arg(&self.dir)
+            .output()
+            .expect("the program starts");
+        let text = [output.stdout, output.stderr].concat();
+        (
+            String::from_utf8_lossy(&text).into_owned(),
+            output.status.success(),
+        )
+    }
+
+    /// Fails if the broker has logged what it should not have.
+    pub fn check_log(&self) {
+        let log = self.log.lock().expect("the log's lock");
+        let bad: Vec<&String> = log.iter().filter(|line| self.is_unexpected(line)).collect();
+        assert!(bad.is_empty(), "unexpected in the broker's log: {bad:#?}");
+    }
+
+    fn is_unexpected(&self, line: &str) -> bool {
+        let is_bad = [" WARN ", " ERROR ", "panicked at", "error: "]
+            .iter()
+            .any(|word| line.contains(word));
+        let announced = self.announced.iter().map(String::as_str);
+        is_bad
+            && !announced
+                .chain(ABOUT_THE_HOST)
+                .any(|text| line.contains(text))
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let ended = process.child.try_wait().ok().flatten();
+            // Either fails only if the process is gone already.
+            let _ = process.child.kill();
+            let _ = process.child.wait();
+            let _ = process.reader.join();
+            if let Some(status) = ended.filter(|_| !std::thread::panicking()) {
+                panic!("the broker has ended: {status}\n{}", self.log());
+            }
+        }
+        if std::thread::panicking() {
+            if std::env::var_os("CORELANE_TEST_KEEP").is_some() {
+                let kept = self.own_dir.take().map(TempDir::keep);
+                eprintln!("the broker's data is kept: {kept:?}");
+            }
+            eprintln!("--- the broker's log ---\n{}\n---", self.log());
+        } else {
+            self.check_log();
+        }
+    }
+}
+
+/// Resident memory of a process, bytes, as long as it runs.
+pub fn resident_bytes_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib = line.trim().trim_end_matches("kB").trim();
+    Some(kib.parse::<u64>().ok()? * 1024)
+}
+
+fn terminate(child: &Child) {
+    let status = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(status.expect("kill(1) starts").success());
+}
+
+impl Ports {
+    fn reserve() -> Ports {
+        let mut random = Random::new(random::fresh());
+        for _ in 0..1000 {
+            let span = u64::from(PORT_BASES.end - PORT_BASES.start);
+            let base = (PORT_BASES.start + random.below(span) as u16) * PORTS;
+            // Other tests respect the lock, other programs are asked.
+            let Ok(lock) = TcpListener::bind(("127.0.0.1", base)) else {
+                continue;
+            };
+            let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+            if (base + 1..base + PORTS).all(free) {
+                return Ports {
+                    first: base + 1,
+                    _lock: lock,
+                };
+            }
+        }
+        panic!("no free range of ports found");
+    }
+}

@@ -1,0 +1,10 @@
+//! What the black-box tests share: the broker as a process of its own, a client that
+//! sends exactly the bytes a test wants, and a source of repeatable randomness.
+
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+pub mod batches;
+pub mod broker;
+pub mod client;
+pub mod ops;
+pub mod random;

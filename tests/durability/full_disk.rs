@@ -1,0 +1,306 @@
+//! The disk budget used up, and the disk itself full: producers are held back and then
+//! refused with an error that they may retry, nothing acknowledged is lost, and what
+//! frees room lets them go on.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use corelane::kafka::ErrorCode;
+
+use crate::common::batches::{KEPT_START, batch_of, idempotent, now_ms};
+use crate::common::broker::{Broker, Options};
+use crate::common::client::Client;
+use crate::common::ops::{
+    PRODUCE_BY_NAME, Produced, create_topic, delete_records, delete_topic, fetch, init_producer_id,
+    produce_request, produced, read_all,
+};
+use crate::common::random::Random;
+
+/// How long the broker may take from room that is freed to an append that succeeds.
+const RESUME_MAX: Duration = Duration::from_secs(20);
+/// Batches that would be far more than any budget of these tests.
+const BATCHES_MAX: i64 = 5000;
+
+/// The smallest budget: four segments of 4 MiB for each of two shards.
+fn small() -> Options {
+    Options {
+        wal_disk_mib: 32,
+        memory_mib: 64,
+        ..Options::default()
+    }
+}
+
+/// The batch for an offset.
+fn batch_at(partition: i32, offset: i64) -> Bytes {
+    let value = Random::new((offset as u64) << 8 | partition as u64).bytes(100_000);
+    batch_of(now_ms(), &[&value])
+}
+
+/// Appends without much patience on the broker's side.
+fn try_produce(client: &mut Client, topic: &str, partition: i32, batch: Bytes) -> Produced {
+    let mut request = produce_request(topic, partition, batch);
+    request.timeout_ms = 50;
+    produced(&client.call(PRODUCE_BY_NAME, &request))
+}
+
+/// Appends to a partition until it is refused: what was acknowledged.
+fn fill(client: &mut Client, topic: &str, partition: i32) -> Vec<Bytes> {
+    let mut acknowledged = Vec::new();
+    let start = fetch(client, topic, partition, 0).high_watermark.max(0);
+    for offset in start..start + BATCHES_MAX {
+        let batch = batch_at(partition, offset);
+        let answer = try_produce(client, topic, partition, batch.clone());
+        if answer.error != ErrorCode::NONE {
+            assert_eq!(answer.error, ErrorCode::KAFKA_STORAGE_ERROR);
+            assert!(answer.error.retriable());
+            return acknowledged;
+        }
+        assert_eq!(answer.base_offset, offset);
+        acknowledged.push(batch);
+    }
+    panic!("the disk never became full");
+}
+
+/// Appends until it succeeds: the base offset.
+fn produce_when_there_is_room(
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    batch: &Bytes,
+) -> i64 {
+    let deadline = Instant::now() + RESUME_MAX;
+    loop {
+        let answer = try_produce(client, topic, partition, batch.clone());
+        if answer.error == ErrorCode::NONE {
+            return answer.base_offset;
+        }
+        assert_eq!(answer.error, ErrorCode::KAFKA_STORAGE_ERROR);
+        assert!(Instant::now() < deadline, "no room after {RESUME_MAX:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn check_kept(client: &mut Client, topic: &str, partition: i32, acknowledged: &[Bytes]) {
+    let found = read_all(client, topic, partition, 0);
+    assert_eq!(found.len(), acknowledged.len(), "{topic}-{partition}");
+    for (found, sent) in found.iter().zip(acknowledged) {
+        assert_eq!(found.bytes[KEPT_START..], sent[KEPT_START..]);
+    }
+}
+
+#[test]
+fn a_used_up_budget_refuses_and_keeps_and_goes_on_after_deletion() {
+    let mut broker = Broker::start_with(small());
+    create_topic(&mut broker.client(), "full", 2, &[]);
+    for round in 0..3 {
+        let mut client = broker.client();
+        if round > 0 {
+            delete_topic(&mut client, "full");
+            create_topic(&mut client, "full", 2, &[]);
+            let first = batch_at(0, 0);
+            assert_eq!(
+                produce_when_there_is_room(&mut client, "full", 0, &first),
+                0
+            );
+            let first = batch_at(1, 0);
+            assert_eq!(
+                produce_when_there_is_room(&mut client, "full", 1, &first),
+                0
+            );
+            assert_eq!(delete_records(&mut client, "full", 0, 1), Ok(1));
+            assert_eq!(delete_records(&mut client, "full", 1, 1), Ok(1));
+            delete_topic(&mut client, "full");
+            create_topic(&mut client, "full", 2, &[]);
+        }
+        // Through one shard both partitions, so one of them is forwarded.
+        let kept = [0, 1].map(|partition| fill(&mut client, "full", partition));
+        println!(
+            "round {round}: {} and {} batches",
+            kept[0].len(),
+            kept[1].len()
+        );
+        for restart in 0..3 {
+            let mut client = broker.client();
+            for partition in 0..2 {
+                check_kept(&mut client, "full", partition, &kept[partition as usize]);
+                let refused = try_produce(&mut client, "full", partition, batch_at(9, 9));
+                assert_eq!(refused.error, ErrorCode::KAFKA_STORAGE_ERROR);
+            }
+            if restart == 0 {
+                broker.stop();
+            } else {
+                broker.kill();
+            }
+            broker.start_again();
+        }
+        let mut client = broker.client();
+        for partition in 0..2 {
+            // Twice: the first makes some room, the second all.
+            let end = kept[partition as usize].len() as i64;
+            for to in [end / 2, -1] {
+                let deleted = delete_records(&mut client, "full", partition, to);
+                assert_eq!(deleted, Ok(if to < 0 { end } else { to }));
+            }
+            let batch = batch_at(partition, end);
+            let offset = produce_when_there_is_room(&mut client, "full", partition, &batch);
+            assert_eq!(offset, end);
+            let found = read_all(&mut client, "full", partition, end);
+            assert_eq!(found[0].bytes[KEPT_START..], batch[KEPT_START..]);
+        }
+    }
+    broker.kill();
+    let (report, is_sound) = broker.inspect();
+    assert!(is_sound, "{report}");
+}
+
+#[test]
+fn retention_makes_room_by_itself() {
+    let options = small().with("--retention-check-interval", "200ms");
+    let mut broker = Broker::start_with(options);
+    let mut client = broker.client();
+    create_topic(&mut client, "expiring", 2, &[("retention.ms", "1500")]);
+    create_topic(&mut client, "sized", 2, &[("retention.bytes", "2000000")]);
+    // Several times the budget, held back now and then, never refused for long.
+    for topic in ["expiring", "sized"] {
+        for i in 0..600 {
+            let batch = batch_at(0, i);
+            let offset = produce_when_there_is_room(&mut client, topic, (i % 2) as i32, &batch);
+            assert_eq!(offset, i / 2);
+        }
+    }
+    let found = fetch(&mut client, "sized", 0, 299);
+    assert_eq!((found.error, found.high_watermark), (ErrorCode::NONE, 300));
+    broker.kill();
+    broker.start_again();
+    let found = fetch(&mut broker.client(), "sized", 0, 299);
+    assert_eq!((found.error, found.high_watermark), (ErrorCode::NONE, 300));
+}
+
+#[test]
+fn a_refused_idempotent_batch_can_be_sent_again() {
+    let broker = Broker::start_with(small());
+    let mut client = broker.client();
+    create_topic(&mut client, "full", 1, &[]);
+    let producer = init_producer_id(&mut client);
+    let value = Random::new(1).bytes(100_000);
+    let mut sequence = 0;
+    loop {
+        let batch = idempotent(producer, sequence, &[&value]);
+        let answer = try_produce(&mut client, "full", 0, batch);
+        if answer.error == ErrorCode::KAFKA_STORAGE_ERROR {
+            break;
+        }
+        assert_eq!(answer.error, ErrorCode::NONE);
+        sequence += 1;
+    }
+    // The refused sequence was not taken: neither it nor the next is a duplicate or a gap.
+    delete_records(&mut client, "full", 0, -1).unwrap();
+    let batch = idempotent(producer, sequence, &[&value]);
+    let offset = produce_when_there_is_room(&mut client, "full", 0, &batch);
+    assert_eq!(offset, i64::from(sequence));
+    let again = try_produce(&mut client, "full", 0, batch);
+    assert_eq!((again.error, again.base_offset), (ErrorCode::NONE, offset));
+    let next = idempotent(producer, sequence + 1, &[&value]);
+    let answer = try_produce(&mut client, "full", 0, next);
+    assert_eq!(
+        (answer.error, answer.base_offset),
+        (ErrorCode::NONE, offset + 1)
+    );
+}
+
+/// A file system of its own, small, gone in the end.
+struct SmallFileSystem {
+    dir: tempfile::TempDir,
+}
+
+impl SmallFileSystem {
+    /// `None`, with the reason printed, where this process may not mount anything.
+    fn mount(mib: u32) -> Option<SmallFileSystem> {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
+            .arg(dir.path())
+            .output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(SmallFileSystem { dir }),
+            Ok(output) => {
+                let why = String::from_utf8_lossy(&output.stderr).into_owned();
+                println!("skipped: no file system can be mounted here: {why}");
+                None
+            }
+            Err(error) => {
+                println!("skipped: no mount(8) here: {error}");
+                None
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for SmallFileSystem {
+    fn drop(&mut self) {
+        // What cannot be unmounted stays, and the system clears it away.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+/// Takes all room that is left on the file system.
+fn stuff(dir: &Path) {
+    let mut bytes = 1 << 20;
+    let mut file = std::fs::File::create(dir.join("stuffing")).unwrap();
+    while bytes > 0 {
+        if std::io::Write::write_all(&mut file, &vec![7; bytes]).is_err() {
+            bytes /= 2;
+        }
+    }
+}
+
+#[test]
+fn a_full_file_system_is_survived() {
+    let Some(small_disk) = SmallFileSystem::mount(64) else {
+        return;
+    };
+    // It believes that it may use far more than there is.
+    let mut broker = Broker::stopped_in(
+        small_disk.path(),
+        Options {
+            wal_disk_mib: 256,
+            memory_mib: 64,
+            ..Options::default()
+        },
+    );
+    broker.announce("cannot create a WAL segment");
+    broker.announce("no room for the manifest");
+    broker.start_again();
+    let mut client = broker.client();
+    create_topic(&mut client, "full", 2, &[]);
+    let kept = [0, 1].map(|partition| fill(&mut client, "full", partition));
+    println!("{} and {} batches", kept[0].len(), kept[1].len());
+    stuff(small_disk.path());
+    for _ in 0..2 {
+        broker.kill();
+        broker.start_again();
+        let mut client = broker.client();
+        for partition in 0..2 {
+            check_kept(&mut client, "full", partition, &kept[partition as usize]);
+        }
+    }
+    let mut client = broker.client();
+    for partition in 0..2 {
+        let end = kept[partition as usize].len() as i64;
+        assert_eq!(delete_records(&mut client, "full", partition, -1), Ok(end));
+    }
+    // What others took is given back, and what was deleted is used again.
+    std::fs::remove_file(small_disk.path().join("stuffing")).unwrap();
+    for partition in 0..2 {
+        let batch = batch_at(partition, 0);
+        let offset = produce_when_there_is_room(&mut client, "full", partition, &batch);
+        assert_eq!(offset, kept[partition as usize].len() as i64);
+    }
+    broker.stop();
+}

@@ -1,0 +1,12 @@
+//! What acknowledged means: records survive SIGKILL, a full disk, restarts with
+//! another number of cores, and ten thousand partitions.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the tests measure time")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod full_disk;
+mod kill;
+mod many_partitions;

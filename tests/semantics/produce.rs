@@ -1,0 +1,189 @@
+//! Produce as it goes well.
+
+use bytes::Bytes;
+use corelane::base::TopicId;
+use corelane::kafka::ErrorCode;
+use corelane::kafka::messages::produce::{
+    PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
+};
+
+use crate::common::batches::{KEPT_START, batch_of, now_ms, one};
+use crate::common::broker::{Broker, Options};
+use crate::common::client::Client;
+use crate::common::ops::{
+    PRODUCE_BY_NAME, create_topic, leaders, must_produce, produce, produce_request, produced,
+    read_all,
+};
+
+/// Produces to every partition through every shard, and reads it all back.
+fn check_round_trips(broker: &Broker, topic: &str, id: TopicId, version: i16) {
+    let mut sent: Vec<Vec<Bytes>> = vec![Vec::new(); 4];
+    for shard in 0..2 {
+        let mut client = broker.client_of(shard);
+        for (partition, sent) in sent.iter_mut().enumerate() {
+            for i in 0..3u8 {
+                let batch = batch_of(1000, &[&[i], &[7; 900]]);
+                let mut request = produce_request(topic, partition as i32, batch.clone());
+                request.topic_data[0].topic_id = id;
+                let answer = produced(&client.call(version, &request));
+                assert_eq!(answer.error, ErrorCode::NONE);
+                assert_eq!(answer.base_offset, 2 * sent.len() as i64);
+                sent.push(batch);
+            }
+        }
+    }
+    for (partition, sent) in sent.iter().enumerate() {
+        let mut client = broker.client_of(partition as u16 % 2);
+        let found = read_all(&mut client, topic, partition as i32, 0);
+        assert_eq!(found.len(), sent.len());
+        for (sent, found) in sent.iter().zip(&found) {
+            assert_eq!(found.bytes[KEPT_START..], sent[KEPT_START..]);
+        }
+    }
+}
+
+#[test]
+fn what_is_produced_comes_back_byte_for_byte() {
+    for single in [false, true] {
+        let broker = Broker::start_with(Options {
+            single,
+            ..Options::default()
+        });
+        let mut client = broker.client();
+        for version in [3, 8, 9, 12, 13] {
+            let topic = format!("bytes-{version}");
+            let id = create_topic(&mut client, &topic, 4, &[]);
+            check_round_trips(&broker, &topic, id, version);
+        }
+        let led_by = leaders(&mut client, "bytes-13");
+        let expected: &[i32] = if single { &[0] } else { &[0, 1] };
+        assert!(expected.iter().all(|node| led_by.contains(node)));
+        assert!(led_by.iter().all(|node| expected.contains(node)));
+    }
+}
+
+#[test]
+fn pipelined_requests_keep_their_order() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    create_topic(&mut client, "pipeline", 2, &[]);
+    const REQUESTS: i64 = 400;
+    for i in 0..REQUESTS {
+        let batch = one(&i.to_be_bytes());
+        let request = produce_request("pipeline", (i % 2) as i32, batch);
+        client.send(PRODUCE_BY_NAME, &request);
+    }
+    // The client checks that responses come in the order of the requests.
+    for i in 0..REQUESTS {
+        let answer = produced(&client.receive());
+        assert_eq!((answer.error, answer.base_offset), (ErrorCode::NONE, i / 2));
+    }
+    for partition in 0..2 {
+        let values = read_all(&mut client, "pipeline", partition, 0);
+        let values = values.iter().flat_map(|batch| batch.values());
+        let expected = (0..REQUESTS)
+            .filter(|i| i % 2 == i64::from(partition))
+            .map(|i| Some(i.to_be_bytes().to_vec()));
+        assert!(values.eq(expected));
+    }
+}
+
+/// One request with a batch for each of some partitions of two topics.
+fn mixed_request<'a>(topics: &[&'a str], partitions: &[i32], acks: i16) -> ProduceRequest<'a> {
+    let topics = topics.iter().map(|&name| TopicProduceData {
+        name,
+        partition_data: partitions
+            .iter()
+            .map(|&index| PartitionProduceData {
+                index,
+                records: Some(one(b"mixed")),
+            })
+            .collect(),
+        ..Default::default()
+    });
+    ProduceRequest {
+        acks,
+        timeout_ms: 1000,
+        topic_data: topics.collect(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn each_partition_of_a_request_has_its_own_answer() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    create_topic(&mut client, "here", 2, &[]);
+    let request = mixed_request(&["absent", "here"], &[0, 7, 1], -1);
+    let frame = client.call(PRODUCE_BY_NAME, &request);
+    let response: ProduceResponse<'_> = frame.decode();
+    let answers = response.responses.iter().flat_map(|topic| {
+        let partitions = topic.partition_responses.iter();
+        partitions.map(|p| (topic.name.as_ref(), p.index, p.error_code, p.base_offset))
+    });
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let expected = [
+        ("absent", 0, unknown, -1),
+        ("absent", 7, unknown, -1),
+        ("absent", 1, unknown, -1),
+        ("here", 0, ErrorCode::NONE, 0),
+        ("here", 7, unknown, -1),
+        ("here", 1, ErrorCode::NONE, 0),
+    ];
+    assert_eq!(answers.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn acks_say_whether_and_when_an_answer_comes() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    create_topic(&mut client, "acks", 2, &[]);
+    for acks in [1, -1] {
+        let frame = client.call(PRODUCE_BY_NAME, &mixed_request(&["acks"], &[0, 1], acks));
+        assert_eq!(produced(&frame).error, ErrorCode::NONE);
+    }
+    // No answer at all, not even to what is wrong; the next request is answered.
+    for _ in 0..3 {
+        let request = mixed_request(&["acks", "absent"], &[0, 1, 9], 0);
+        client.try_send_only(PRODUCE_BY_NAME, &request).unwrap();
+    }
+    assert_eq!(must_produce(&mut client, "acks", 0, one(b"last")), 5);
+    assert_eq!(must_produce(&mut client, "acks", 1, one(b"last")), 5);
+    for acks in [2, -2, i16::MAX] {
+        let frame = client.call(PRODUCE_BY_NAME, &mixed_request(&["acks"], &[0, 1], acks));
+        let answer = produced(&frame);
+        assert_eq!(answer.error, ErrorCode::INVALID_REQUIRED_ACKS);
+    }
+    assert_eq!(must_produce(&mut client, "acks", 0, one(b"last")), 6);
+}
+
+#[test]
+fn the_broker_stamps_batches_of_a_log_append_time_topic() {
+    let broker = Broker::start();
+    let mut client = broker.client();
+    let configs = [("message.timestamp.type", "LogAppendTime")];
+    create_topic(&mut client, "stamped", 1, &configs);
+    let before = now_ms();
+    let sent = batch_of(1000, &[b"a", b"b"]);
+    let answer = produce(&mut client, "stamped", 0, sent.clone());
+    assert_eq!(answer.error, ErrorCode::NONE);
+    assert!((before..=now_ms()).contains(&answer.log_append_time_ms));
+    let found = &read_all(&mut client, "stamped", 0, 0)[0];
+    assert_eq!(found.header.max_timestamp, answer.log_append_time_ms);
+    assert_eq!(found.header.attributes & 0x08, 0x08);
+    assert_eq!(
+        found.values(),
+        [Some(b"a".to_vec()), Some(b"b".to_vec())],
+        "the records are as they were"
+    );
+    assert_eq!(
+        must_produce_plain(&mut client),
+        -1,
+        "and other topics' timestamps are the producers'"
+    );
+}
+
+fn must_produce_plain(client: &mut Client) -> i64 {
+    create_topic(client, "plain", 1, &[]);
+    produce(client, "plain", 0, batch_of(1000, &[b"a"])).log_append_time_ms
+}
