@@ -100,6 +100,11 @@ pub const LARGE_REQUEST_BYTES: usize = 2 * MIB;
 /// A request larger than a read buffer must come on without a pause of this length,
 /// milliseconds: it holds memory that others wait for.
 pub const REQUEST_STALL_MS_MAX: u64 = 30 * 1000;
+/// Descriptors that connections never get: for the process, and for each shard's rings, WAL
+/// segments and manifests.
+pub const DESCRIPTORS_KEPT: u64 = 32;
+/// See [`DESCRIPTORS_KEPT`].
+pub const DESCRIPTORS_KEPT_PER_SHARD: u64 = 96;
 /// Most connections on one shard.
 pub const CONNECTIONS_PER_SHARD_MAX: usize = 10_000;
 /// Bytes a connection's read buffer grows to.

@@ -114,11 +114,14 @@ async fn delete(shard: &ShardHandle, wal: u16, slot: u32) {
     shard.with(|core, _| core.on_deleted(wal, slot));
 }
 
+/// No space, or no descriptor: both may come back, and nothing is half done.
 fn is_no_room(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    let no_descriptor = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    no_descriptor
+        || matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
 }
 
 /// Gives back segments of other shards' WALs that are needed here no more, for the

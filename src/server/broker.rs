@@ -1,6 +1,9 @@
 //! What the broker tells clients about itself: who it is and under which addresses
 //! its shards can be reached. Made at start, shared by all cores, never changed.
 
+use crate::base::limits::{
+    CONNECTIONS_PER_SHARD_MAX, DESCRIPTORS_KEPT, DESCRIPTORS_KEPT_PER_SHARD,
+};
 use crate::base::{ShardId, TopicPartition};
 use crate::catalog::placement;
 use crate::config::{Settings, Topology};
@@ -16,6 +19,8 @@ pub struct Broker {
     pub shards: u16,
     /// What clients see as brokers: one per shard, or one in all.
     pub nodes: Vec<Node>,
+    /// Most connections on one shard.
+    pub connections_per_shard: usize,
     /// The configuration.
     pub settings: Settings,
 }
@@ -51,8 +56,19 @@ impl Broker {
             leader_epoch,
             shards: settings.cores,
             nodes: (0..nodes).map(node).collect(),
+            connections_per_shard: CONNECTIONS_PER_SHARD_MAX,
             settings,
         }
+    }
+
+    /// Keeps the descriptors that the WALs need back from connections, of `open_files` that
+    /// the process may have.
+    pub fn share_descriptors(&mut self, open_files: u64) {
+        let shards = u64::from(self.shards);
+        let kept = DESCRIPTORS_KEPT + shards * DESCRIPTORS_KEPT_PER_SHARD;
+        let per_shard = open_files.saturating_sub(kept) / shards;
+        let per_shard = usize::try_from(per_shard).unwrap_or(usize::MAX);
+        self.connections_per_shard = per_shard.clamp(1, CONNECTIONS_PER_SHARD_MAX);
     }
 
     /// The node that leads what `shard` owns.

@@ -11,7 +11,6 @@ use futures_lite::future;
 use super::session::Activity;
 use super::{Services, session};
 use crate::base::ShardId;
-use crate::base::limits::CONNECTIONS_PER_SHARD_MAX;
 use crate::runtime::net::{Connection, Listener};
 use crate::runtime::signals;
 
@@ -52,6 +51,7 @@ pub async fn serve(services: Services) -> anyhow::Result<()> {
 async fn accept(listener: &Listener, services: &Services, connections: &Connections) {
     let mut next_id = 0;
     loop {
+        wait_for_room(services, connections).await;
         let connection = match listener.accept().await {
             Ok(connection) => connection,
             Err(error) => {
@@ -60,10 +60,6 @@ async fn accept(listener: &Listener, services: &Services, connections: &Connecti
                 continue;
             }
         };
-        if connections.borrow().len() >= CONNECTIONS_PER_SHARD_MAX {
-            tracing::debug!(peer = %connection.peer(), "too many connections; closed");
-            continue;
-        }
         next_id += 1;
         let id = next_id;
         let activity = Rc::new(Activity::default());
@@ -74,6 +70,21 @@ async fn accept(listener: &Listener, services: &Services, connections: &Connecti
             session::run(connection, services, activity).await;
             connections.borrow_mut().remove(&id);
         });
+    }
+}
+
+/// Those that come while there are too many wait in the listening socket's queue.
+async fn wait_for_room(services: &Services, connections: &Connections) {
+    let most = services.broker.connections_per_shard;
+    if connections.borrow().len() < most {
+        return;
+    }
+    tracing::warn!(
+        connections = most,
+        "cannot accept a connection before another ends; see the limit of open files"
+    );
+    while connections.borrow().len() >= most {
+        crate::runtime::sleep_ms(ACCEPT_RETRY_MS).await;
     }
 }
 

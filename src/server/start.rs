@@ -52,7 +52,9 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     let starts = plan::shard_starts(&settings, recovered, found.wals);
     let leader_epoch = i32::try_from(data_dir.incarnation()).unwrap_or(i32::MAX);
     let cluster_id = data_dir.cluster_id().to_owned();
-    let broker = Arc::new(Broker::new(cluster_id, leader_epoch, settings.clone()));
+    let mut broker = Broker::new(cluster_id, leader_epoch, settings.clone());
+    broker.share_descriptors(open_files);
+    let broker = Arc::new(broker);
     tracing::info!(cluster_id = %broker.cluster_id, shards = broker.shards, listen = %settings.listen,
         data_dir = %settings.data_dir.display(), open_files, "starting");
     let retention_check_interval_ms = settings.retention_check_interval_ms;
