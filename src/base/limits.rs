@@ -136,6 +136,12 @@ pub const FETCH_WAIT_MS_MAX: u64 = 5 * 60 * 1000;
 pub const COLD_READ_GAP_BYTES_MAX: u32 = 64 * KIB as u32;
 /// Most bytes of one read from a WAL segment for consumers; one batch may be larger.
 pub const COLD_READ_BYTES_MAX: u32 = MIB as u32;
+/// Bytes of the newest WAL blocks that a shard keeps in memory though no consumer asks for them,
+/// if its budget allows: whoever follows closely reads from memory from the first fetch on.
+pub const TAIL_BYTES_MIN: usize = 32 * MIB;
+/// How long the distance of a consumer from the end of the log counts for how much of the tail
+/// is kept, milliseconds; up to twice as long.
+pub const TAIL_READS_REMEMBERED_MS: u64 = 10 * 1000;
 /// Most producer ids remembered by one partition; the longest idle goes first.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Batches remembered per producer for duplicate detection (Kafka: 5, KIP-98).

@@ -174,6 +174,7 @@ impl Partition {
                 self.tail.push(TailBatch {
                     base_offset,
                     last_offset,
+                    position,
                     bytes,
                 });
             }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::base::LogPosition;
 use crate::base::limits::READ_PIECES_MAX;
 
 use super::cold::ColdRead;
@@ -40,6 +41,8 @@ pub struct ReadPlan {
     pub pieces: Vec<Piece>,
     /// Their sizes together.
     pub bytes: usize,
+    /// Where in the WAL the first batch lies, if there is any.
+    pub first_position: Option<LogPosition>,
     /// Offset after the last batch: where the next fetch will continue.
     pub next_offset: i64,
     /// Log start offset at the time of the plan.
@@ -56,6 +59,7 @@ impl ReadPlan {
     fn take(
         &mut self,
         piece: Piece,
+        position: LogPosition,
         last_offset: i64,
         bytes_max: usize,
         at_least_one: bool,
@@ -65,6 +69,7 @@ impl ReadPlan {
         if (bytes > bytes_max && !first) || self.pieces.len() == READ_PIECES_MAX {
             return false;
         }
+        self.first_position.get_or_insert(position);
         self.pieces.push(piece);
         self.bytes = bytes;
         self.next_offset = last_offset + 1;
@@ -89,6 +94,7 @@ impl Partition {
         let mut plan = ReadPlan {
             pieces: Vec::new(),
             bytes: 0,
+            first_position: None,
             next_offset: offset,
             log_start: self.log_start(),
             high_watermark: self.high_watermark(),
@@ -101,14 +107,26 @@ impl Partition {
                     break;
                 }
                 let piece = Piece::Cold(ColdRead::new(&entry));
-                if !plan.take(piece, entry.last_offset, bytes_max, at_least_one) {
+                if !plan.take(
+                    piece,
+                    entry.position,
+                    entry.last_offset,
+                    bytes_max,
+                    at_least_one,
+                ) {
                     return Ok(plan);
                 }
             }
         }
         for batch in self.tail.starting_at(offset) {
             let piece = Piece::Tail(batch.bytes.clone());
-            if !plan.take(piece, batch.last_offset, bytes_max, at_least_one) {
+            if !plan.take(
+                piece,
+                batch.position,
+                batch.last_offset,
+                bytes_max,
+                at_least_one,
+            ) {
                 break;
             }
         }

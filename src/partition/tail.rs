@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::base::LogPosition;
+
 /// The batches of one partition that are in memory.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Tail {
@@ -18,6 +20,7 @@ pub(super) struct Tail {
 pub(super) struct TailBatch {
     pub(super) base_offset: i64,
     pub(super) last_offset: i64,
+    pub(super) position: LogPosition,
     pub(super) bytes: Bytes,
 }
 

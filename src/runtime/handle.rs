@@ -132,7 +132,7 @@ impl ShardHandle {
 
     /// A block was written; those who waited for it go on.
     pub(super) fn on_written(&self, lsn: Lsn, written: Bytes) {
-        let durable = self.with(|core, _| core.on_written(lsn, written));
+        let durable = self.with(|core, now| core.on_written(now, lsn, written));
         self.gate.advance(durable);
         self.wal_work.raise();
     }

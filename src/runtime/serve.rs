@@ -162,7 +162,7 @@ async fn wait_for_disk(shard: &ShardHandle) {
 
 /// Reads what is there now.
 pub async fn read(shard: &ShardHandle, request: FetchRead) -> Vec<FetchResult> {
-    let plans = shard.with(|core, _| core.fetch(&request));
+    let plans = shard.with(|core, now| core.fetch(now, &request));
     read::carry_out(shard, plans).await
 }
 

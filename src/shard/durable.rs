@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::state::Shard;
 use super::tail::TailBlock;
-use crate::base::{Lsn, SegmentId, TopicPartition};
+use crate::base::{LogPosition, Lsn, Now, SegmentId, TopicPartition};
 use crate::kafka::batch::BatchHeader;
 use crate::partition::{Durable, Placed};
 use crate::wal::{BlockPlan, DurableBlock, DurableRecord, RecordKind, decode_log_start};
@@ -23,7 +23,7 @@ impl Shard {
 
     /// The write of block `lsn` has ended, durably; `written` is the buffer it was written
     /// from. Returns the LSN up to which everything is durable now.
-    pub fn on_written(&mut self, lsn: Lsn, written: Bytes) -> Lsn {
+    pub fn on_written(&mut self, now: Now, lsn: Lsn, written: Bytes) -> Lsn {
         self.written.insert(lsn, written);
         self.wal.on_written(lsn);
         while let Some(block) = self.wal.poll_durable() {
@@ -32,7 +32,7 @@ impl Shard {
                 self.on_block_durable(&block, &bytes);
             }
         }
-        self.evict_tail();
+        self.evict_tail(now);
         self.wal.durable()
     }
 
@@ -68,6 +68,10 @@ impl Shard {
         if !ends.is_empty() {
             self.tail.push(TailBlock {
                 bytes: bytes.len(),
+                start: LogPosition {
+                    segment: block.segment,
+                    offset: block.offset,
+                },
                 ends,
             });
         }
@@ -98,8 +102,8 @@ impl Shard {
     }
 
     /// Lets go of the oldest blocks in memory while there are too many.
-    fn evict_tail(&mut self) {
-        while let Some(block) = self.tail.poll_evict() {
+    fn evict_tail(&mut self, now: Now) {
+        while let Some(block) = self.tail.poll_evict(now.mono_ms) {
             for (tp, end) in block.ends {
                 if let Some(held) = self.partitions.get_mut(&tp) {
                     held.log.evict_tail_before(end);

@@ -4,7 +4,7 @@
 use super::request::{FetchEntry, FetchRead, FetchResult, Watch};
 use super::state::Shard;
 use super::waiters::WaiterId;
-use crate::base::SegmentId;
+use crate::base::{Now, SegmentId};
 use crate::kafka::ErrorCode;
 use crate::partition::{EpochError, Piece};
 
@@ -21,12 +21,12 @@ pub struct FetchPlan {
 impl Shard {
     /// Plans a read. Segments that must be read are pinned; each cold piece is to be
     /// reported with [`Shard::on_read_done`] when its read has ended.
-    pub fn fetch(&mut self, read: &FetchRead) -> Vec<FetchPlan> {
+    pub fn fetch(&mut self, now: Now, read: &FetchRead) -> Vec<FetchPlan> {
         let mut left = read.max_bytes;
         let mut nothing_yet = true;
         let mut plans = Vec::with_capacity(read.entries.len());
         for entry in &read.entries {
-            let plan = match self.fetch_partition(entry, left, nothing_yet) {
+            let plan = match self.fetch_partition(now, entry, left, nothing_yet) {
                 Ok(plan) => plan,
                 Err(error) => self.fetch_error(entry, error),
             };
@@ -47,6 +47,7 @@ impl Shard {
 
     fn fetch_partition(
         &mut self,
+        now: Now,
         entry: &FetchEntry,
         left: usize,
         nothing_yet: bool,
@@ -73,6 +74,9 @@ impl Shard {
         let max_bytes = entry.max_bytes.min(left);
         let plan = log.plan_read(entry.offset, max_bytes, nothing_yet);
         let plan = plan.map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        if let Some(position) = plan.first_position {
+            self.tail.on_read(now.mono_ms, position);
+        }
         for piece in &plan.pieces {
             if let Piece::Cold(cold) = piece {
                 self.needs.pin(cold.position.segment);

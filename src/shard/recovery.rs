@@ -275,7 +275,7 @@ impl RecoveredShard {
             partitions: self.partitions,
             adoptions: self.adoptions,
             segment_work: None,
-            tail: TailQueue::new(self.config.tail_bytes),
+            tail: TailQueue::new(self.config.tail_bytes, wal_config.segment_bytes),
             waiters: Waiters::default(),
             needs: self.needs,
             lent: self.lent,
