@@ -77,9 +77,15 @@ pub const WAL_READ_BYTES: usize = MIB;
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 1024;
 /// Smallest share of `--memory` that a shard works with, bytes.
 pub const MEMORY_PER_SHARD_MIN: usize = 32 * MIB;
-/// Memory that a shard's io_uring registers with the kernel, bytes; it counts
+/// Memory that a shard's io_uring locks whatever it is used for, bytes; it counts
 /// against RLIMIT_MEMLOCK.
 pub const LOCKED_BYTES_PER_SHARD: usize = MIB;
+/// Largest and smallest arena of a shard's WAL blocks, registered with its io_uring.
+pub const ARENA_BYTES_MAX: usize = 64 * MIB;
+/// See [`ARENA_BYTES_MAX`].
+pub const ARENA_BYTES_MIN: usize = 4 * MIB;
+/// An executor has three rings, and each that the arena is registered with counts it anew.
+pub const ARENA_REGISTRATIONS: usize = 3;
 /// Open files below which the broker does not start, and below which it warns.
 pub const OPEN_FILES_MIN: u64 = 256;
 /// See [`OPEN_FILES_MIN`].

@@ -18,14 +18,10 @@ use super::handle::{Budget, ShardHandle};
 use super::mesh::{self, Mesh, MeshPart};
 use super::pace::{self, Pace};
 use super::{inbox, segments, sleep_ms, upkeep, wal};
-use crate::base::limits::KIB;
 use crate::base::{Lsn, SegmentId};
 use crate::shard::{RecoveredShard, Shard};
 use crate::wal::{Recovered, WalConfig};
 
-/// Registered I/O memory of one executor. Ours is not registered, and this counts against
-/// RLIMIT_MEMLOCK, so as little as glommio takes.
-pub const IO_MEMORY_BYTES: usize = 128 * KIB;
 /// Entries of one executor's submission ring.
 pub const RING_DEPTH: usize = 256;
 /// How soon a busy task queue lets others, and wakes from other cores, through.
@@ -53,6 +49,8 @@ pub struct ShardStart {
     pub adopted: Vec<Recovered>,
     /// The CPU to run on, or none to let the kernel choose.
     pub cpu: Option<usize>,
+    /// Bytes of its executor's registered memory, for WAL blocks.
+    pub arena_bytes: usize,
     /// Its memory but for the tail.
     pub budget: Budget,
 }
@@ -89,7 +87,7 @@ pub fn run(starts: Vec<ShardStart>, shared: &Shared) -> anyhow::Result<()> {
         );
         let executor = LocalExecutorBuilder::new(placement)
             .name(&format!("shard-{number}"))
-            .io_memory(IO_MEMORY_BYTES)
+            .io_memory(start.arena_bytes)
             .ring_depth(RING_DEPTH)
             .preempt_timer(PREEMPT_AT_START)
             .spawn(move || in_latency_queue(run_shard(start, part, shared, adopted, drained), pace))

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::arena;
 use super::handle::Budget;
 use super::launch::ShardStart;
 use super::process;
@@ -30,9 +31,18 @@ fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
         id: ShardId(id),
         shards: settings.cores,
         leader_epoch: i32::try_from(incarnation).unwrap_or(i32::MAX),
-        tail_bytes: (settings.memory_per_shard() * TAIL_EIGHTHS / 8) as usize,
+        tail_bytes: tail_bytes(settings),
         producer_expiration_ms: settings.producer_id_expiration_ms,
     }
+}
+
+fn tail_bytes(settings: &Settings) -> usize {
+    (settings.memory_per_shard() * TAIL_EIGHTHS / 8) as usize
+}
+
+/// Bytes of registered memory that each shard should have for its WAL blocks.
+pub fn arena_bytes_wanted(settings: &Settings) -> usize {
+    arena::wanted_bytes(tail_bytes(settings))
 }
 
 /// What each shard starts from: its recovered state, its WAL, and the WALs of shards that
@@ -41,6 +51,7 @@ pub fn shard_starts(
     settings: &Settings,
     recovered: Vec<RecoveredShard>,
     wals: Vec<Recovered>,
+    arena_bytes: usize,
 ) -> Vec<ShardStart> {
     let mut wals: HashMap<u16, Recovered> = wals.into_iter().map(|wal| (wal.wal, wal)).collect();
     let own: Vec<Recovered> = (0..settings.cores)
@@ -62,6 +73,7 @@ pub fn shard_starts(
                 .cpus
                 .as_ref()
                 .and_then(|cpus| cpus.get(usize::from(id)).copied()),
+            arena_bytes,
             budget: budget(settings),
         })
         .collect()

@@ -2,12 +2,13 @@
 
 use glommio::{LocalExecutorBuilder, Placement};
 
-use super::launch::{IO_MEMORY_BYTES, RING_DEPTH};
+use super::arena::NO_ARENA_BYTES;
+use super::launch::RING_DEPTH;
 
 /// Creates an executor as a shard would, and says why if the kernel refuses.
 pub fn io_uring() -> Result<(), String> {
     LocalExecutorBuilder::new(Placement::Unbound)
-        .io_memory(IO_MEMORY_BYTES)
+        .io_memory(NO_ARENA_BYTES)
         .ring_depth(RING_DEPTH)
         .make()
         .map(|executor| executor.run(async {}))

@@ -49,6 +49,19 @@ pub fn keep_freed_memory() {
     }
 }
 
+/// Bytes of memory that this process may lock; `u64::MAX` is any amount.
+pub fn lockable_bytes() -> u64 {
+    let privileged = rustix::thread::capabilities(None).is_ok_and(|sets| {
+        sets.effective
+            .contains(rustix::thread::CapabilitySet::IPC_LOCK)
+    });
+    if privileged {
+        return u64::MAX;
+    }
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Memlock);
+    limit.current.unwrap_or(u64::MAX)
+}
+
 /// Raises the soft limit of open files to the hard one: every connection and every WAL
 /// segment in use needs a descriptor.
 #[allow(unsafe_code, reason = "there is no safe call for resource limits")]

@@ -59,7 +59,7 @@ async fn prepare(shard: &ShardHandle, wal: u16, slot: u32, bytes: u32) {
 }
 
 async fn write_header(shard: &ShardHandle, wal: u16, slot: u32, header: &[u8]) -> io::Result<()> {
-    let mut block = buffer::allocate(header.len());
+    let mut block = buffer::aligned(header.len());
     block.as_bytes_mut().copy_from_slice(header);
     let file = shard.files.file(wal, slot).await?;
     file.write(&Rc::new(block), 0).await

@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::runtime::data_dir::DataDir;
 use crate::runtime::handle::ShardHandle;
 use crate::runtime::launch::{self, Shared};
-use crate::runtime::{clock, disk, net, plan, process, recover, signals};
+use crate::runtime::{arena, clock, disk, net, plan, process, recover, signals};
 
 /// Runs the broker until it is told to stop.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
@@ -49,7 +49,8 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         ms = clock::now().mono_ms - began,
         "recovered the data directory"
     );
-    let starts = plan::shard_starts(&settings, recovered, found.wals);
+    let arena_bytes = arena_bytes(&settings);
+    let starts = plan::shard_starts(&settings, recovered, found.wals, arena_bytes);
     let leader_epoch = i32::try_from(data_dir.incarnation()).unwrap_or(i32::MAX);
     let cluster_id = data_dir.cluster_id().to_owned();
     let mut broker = Broker::new(cluster_id, leader_epoch, settings.clone());
@@ -68,6 +69,20 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     launch::run(starts, &shared)?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The arena of each shard, as large as RLIMIT_MEMLOCK lets it be.
+fn arena_bytes(settings: &Settings) -> usize {
+    let wanted = plan::arena_bytes_wanted(settings);
+    let bytes = arena::affordable_bytes(wanted, settings.cores, process::lockable_bytes());
+    if bytes < wanted {
+        let needed = arena::locked_bytes(wanted) * u64::from(settings.cores);
+        tracing::warn!(
+            memlock_bytes_needed = needed,
+            "the limit of locked memory leaves less than wanted for the WAL's buffers, so writes cost more CPU time; raise it: `ulimit -l`, or LimitMEMLOCK= in a systemd unit"
+        );
+    }
+    bytes
 }
 
 fn services(shard: ShardHandle, broker: Arc<Broker>) -> Services {

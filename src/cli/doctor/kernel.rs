@@ -2,16 +2,14 @@
 
 use std::fs;
 
-use super::procfs::{Limit, has_capability, kernel_version, limit};
+use super::procfs::{Limit, kernel_version, limit};
 use super::{Finding, fatal, warning};
-use crate::base::limits::{LOCKED_BYTES_PER_SHARD, OPEN_FILES_MIN, OPEN_FILES_WANTED};
+use crate::base::limits::{OPEN_FILES_MIN, OPEN_FILES_WANTED};
 use crate::config::{Host, Settings};
-use crate::runtime::probe;
+use crate::runtime::{arena, plan, probe, process};
 
 /// The oldest kernel whose io_uring does all that the executors ask of it.
 const KERNEL_MIN: (u32, u32) = (5, 8);
-/// Number of the capability that lifts RLIMIT_MEMLOCK.
-const CAP_IPC_LOCK: u32 = 14;
 
 pub(super) fn version() -> Result<String, Finding> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -57,28 +55,25 @@ fn judge_io_uring(sysctl: Option<&str>, probed: Result<(), String>) -> Result<St
 }
 
 pub(super) fn memlock(settings: &Settings) -> Result<String, Finding> {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let found = limit(&limits, "Max locked memory");
-    judge_memlock(found, has_capability(&status, CAP_IPC_LOCK), settings.cores)
+    let per_shard = arena::locked_bytes(plan::arena_bytes_wanted(settings));
+    judge_memlock(process::lockable_bytes(), settings.cores, per_shard)
 }
 
-fn judge_memlock(limit: Option<Limit>, is_exempt: bool, cores: u16) -> Result<String, Finding> {
-    let wanted = LOCKED_BYTES_PER_SHARD as u64 * u64::from(cores);
-    match limit {
-        _ if is_exempt => Ok("no limit for this user (CAP_IPC_LOCK)".to_owned()),
-        Some(Limit { soft: u64::MAX, .. }) => Ok("unlimited".to_owned()),
-        Some(Limit { soft, .. }) if soft >= wanted => Ok(format!("{} may be locked", kib(soft))),
-        Some(Limit { soft, .. }) => Err(warning(
+fn judge_memlock(lockable: u64, cores: u16, per_shard: u64) -> Result<String, Finding> {
+    let wanted = per_shard * u64::from(cores);
+    match lockable {
+        u64::MAX => Ok("unlimited".to_owned()),
+        bytes if bytes >= wanted => Ok(format!("{} may be locked", kib(bytes))),
+        bytes => Err(warning(
             format!(
-                "{} may be locked, {cores} shards lock up to {}",
-                kib(soft),
+                "{} may be locked, {cores} shards would lock {} for the WAL's buffers; with less, \
+                 writes cost more CPU time",
+                kib(bytes),
                 kib(wanted)
             ),
             "raise it: 'ulimit -l unlimited', LimitMEMLOCK=infinity in a systemd unit, or \
              --ulimit memlock=-1 of docker",
         )),
-        None => Ok("the limit is not known".to_owned()),
     }
 }
 
@@ -195,14 +190,13 @@ mod tests {
             })
         };
         let locked = [
-            (limit(u64::MAX), false, None),
-            (limit(64 << 10), false, Some(Severity::Warning)),
-            (limit(64 << 10), true, None),
-            (limit(4 << 20), false, None),
-            (None, false, None),
+            (u64::MAX, None),
+            (64 << 10, Some(Severity::Warning)),
+            (799 << 20, Some(Severity::Warning)),
+            (800 << 20, None),
         ];
-        for (limit, is_exempt, expected) in locked {
-            let result = judge_memlock(limit, is_exempt, 4);
+        for (lockable, expected) in locked {
+            let result = judge_memlock(lockable, 4, 200 << 20);
             assert_eq!(verdict(&result), expected, "{result:?}");
         }
         let files = [

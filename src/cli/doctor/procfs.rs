@@ -31,15 +31,6 @@ pub(super) fn limit(limits: &str, name: &str) -> Option<Limit> {
     })
 }
 
-/// Whether `/proc/self/status` has an effective capability of this number.
-pub(super) fn has_capability(status: &str, number: u32) -> bool {
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let bits = line
-        .and_then(|text| u64::from_str_radix(text.trim(), 16).ok())
-        .unwrap_or(0);
-    bits.checked_shr(number).is_some_and(|bits| bits & 1 == 1)
-}
-
 /// A mounted file system.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Mount {
@@ -118,15 +109,6 @@ mod tests {
         };
         assert_eq!(limit(text, "Max locked memory"), Some(unlimited));
         assert_eq!(limit(text, "Max files"), None);
-    }
-
-    #[test]
-    fn capabilities() {
-        let status = "CapPrm:\t0000000000000000\nCapEff:\t0000000000004000\n";
-        assert!(has_capability(status, 14));
-        assert!(!has_capability(status, 13));
-        assert!(!has_capability("", 14));
-        assert!(!has_capability(status, 99));
     }
 
     #[test]
