@@ -25,7 +25,7 @@ const PORTS: u16 = 16;
 /// Below the ports that the kernel gives to outgoing connections.
 const PORT_BASES: std::ops::Range<u16> = 10_000 / PORTS..32_000 / PORTS;
 /// What the broker may always say: it is about the host that the test happens to run on.
-const ABOUT_THE_HOST: [&str; 2] = ["refuses O_DIRECT", "open files"];
+const ABOUT_THE_HOST: [&str; 3] = ["refuses O_DIRECT", "open files", "locked memory"];
 
 /// What a broker is started with.
 #[derive(Clone, Debug)]
