@@ -66,6 +66,10 @@ pub const WAL_SPARE_SEGMENTS: usize = 2;
 /// WAL segments of the disk budget that only the broker's own records may roll into: what frees
 /// space is itself a record.
 pub const WAL_RESERVE_SEGMENTS: usize = 1;
+/// A segment that an earlier run left with more than one in this many of its bytes unused is
+/// shortened. What it keeps can have another life when it is reclaimed, which saves filling a
+/// new file with zeroes; what is cut off can be used at once.
+pub const WAL_UNUSED_ONE_IN: u32 = 4;
 /// Fewest segments a WAL's disk budget may amount to.
 pub const WAL_SEGMENTS_MIN: usize = 4;
 /// Most segment files in one WAL.

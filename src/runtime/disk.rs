@@ -108,6 +108,19 @@ pub fn create_zeroed(path: &Path, len: u64) -> io::Result<()> {
     result
 }
 
+/// Cuts a file off behind its first `len` bytes, and makes that durable. It never makes one
+/// longer: that is an error. Blocking: call it off the event loop.
+pub fn shorten(path: &Path, len: u64) -> io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    let found = file.metadata()?.len();
+    if found < len {
+        let reason = format!("it has {found} bytes, and its blocks took {len}");
+        return Err(io::Error::other(reason));
+    }
+    file.set_len(len)?;
+    file.sync_all()
+}
+
 /// Past the page cache where the file system allows it: filling a segment by way of it
 /// costs ten times the CPU time.
 fn write_zeroes(path: &Path, len: u64) -> io::Result<()> {
@@ -163,4 +176,24 @@ pub fn read_blocking(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>
     }
     bytes.truncate(filled);
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_become_shorter_and_never_longer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, [7; 3 * WAL_ALIGN]).unwrap();
+        for _ in 0..2 {
+            shorten(&path, 2 * WAL_ALIGN as u64).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), [7; 2 * WAL_ALIGN]);
+        }
+        assert!(shorten(&path, 3 * WAL_ALIGN as u64).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), [7; 2 * WAL_ALIGN]);
+        let missing = shorten(&dir.path().join("none"), 0).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -1,4 +1,4 @@
-//! The segment driver: creates, heads, lists and removes WAL segment files as the core
+//! The segment driver: creates, heads, lists, shortens and removes WAL segment files as the core
 //! asks for it, off the event loop where the kernel may block.
 
 use std::io;
@@ -37,6 +37,7 @@ async fn perform(shard: &ShardHandle, wal: u16, work: SegmentWork) {
             shard.with(|core, _| core.on_header_written(slot));
         }
         SegmentWork::WriteManifest { bytes } => write_manifest(shard, wal, bytes).await,
+        SegmentWork::Shorten { slot, bytes } => shorten(shard, wal, slot, bytes).await,
         SegmentWork::Delete { slot } => delete(shard, wal, slot).await,
     }
 }
@@ -96,6 +97,25 @@ fn replace_manifest(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = disk::create_zeroed(&reserve, MANIFEST_RESERVE_BYTES);
     }
     Ok(())
+}
+
+async fn shorten(shard: &ShardHandle, wal: u16, slot: u32, bytes: u32) {
+    let path = shard.files.path(wal, slot);
+    let target = path.clone();
+    let shortened = glommio::executor()
+        .spawn_blocking(move || disk::shorten(&target, u64::from(bytes)))
+        .await;
+    match shortened {
+        Ok(()) => shard.with(|core, _| core.on_shortened(wal, slot)),
+        Err(error) if is_no_room(&error) => {
+            tracing::warn!(path = %path.display(), %error,
+                "cannot give back what is unused of a WAL segment; trying again");
+            shard.with(|core, _| core.on_shorten_failed(wal, slot));
+        }
+        Err(error) => {
+            process::abort(&format!("shortening {} failed", path.display()), &error);
+        }
+    }
 }
 
 async fn delete(shard: &ShardHandle, wal: u16, slot: u32) {

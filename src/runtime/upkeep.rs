@@ -8,8 +8,8 @@ use super::{catalog, sleep_ms};
 const ROUND_MS: u64 = 1000;
 
 /// Runs for the shard's life; retention is checked every `retention_interval_ms`. The first
-/// round comes at once: every start begins a new segment, and a broker that is killed again
-/// and again before a second has passed must not use up its disk budget with them.
+/// round comes at once: every start leaves one more file behind, and a broker that is killed
+/// again and again before a second has passed must not keep those that nobody needs.
 pub async fn drive(shard: ShardHandle, retention_interval_ms: u64) {
     let mut next_retention = shard.now().mono_ms + retention_interval_ms;
     let mut last_lsn = shard.look(|core| core.last_lsn());

@@ -59,6 +59,22 @@ impl Shard {
         }
     }
 
+    /// [`SegmentWork::Shorten`] is done.
+    pub fn on_shortened(&mut self, wal: u16, slot: u32) {
+        match self.adopted.get_mut(&wal) {
+            Some(adopted) => adopted.on_shortened(slot),
+            None => self.wal.on_shortened(slot),
+        }
+    }
+
+    /// [`SegmentWork::Shorten`] found no room.
+    pub fn on_shorten_failed(&mut self, wal: u16, slot: u32) {
+        match self.adopted.get_mut(&wal) {
+            Some(adopted) => adopted.on_shorten_failed(slot),
+            None => self.wal.on_shorten_failed(slot),
+        }
+    }
+
     /// [`SegmentWork::Delete`] is done.
     pub fn on_deleted(&mut self, wal: u16, slot: u32) {
         match self.adopted.get_mut(&wal) {

@@ -37,7 +37,7 @@ impl AdoptedWal {
         self.segments.config.wal
     }
 
-    /// The next manifest to write or file to delete; nothing else is ever asked for.
+    /// The next manifest to write, or file to shorten or delete; nothing else is ever asked for.
     pub fn poll_segment(&mut self) -> Option<SegmentWork> {
         self.segments.poll(self.next_lsn, Lsn(self.next_lsn.0 - 1))
     }
@@ -51,6 +51,16 @@ impl AdoptedWal {
     /// [`retry`](Self::retry).
     pub fn on_manifest_failed(&mut self) {
         self.segments.on_manifest_failed();
+    }
+
+    /// [`SegmentWork::Shorten`] is done.
+    pub fn on_shortened(&mut self, slot: u32) {
+        self.segments.on_shortened(slot);
+    }
+
+    /// [`SegmentWork::Shorten`] found no room; it is tried again after [`retry`](Self::retry).
+    pub fn on_shorten_failed(&mut self, slot: u32) {
+        self.segments.on_shorten_failed(slot);
     }
 
     /// [`SegmentWork::Delete`] is done.

@@ -312,6 +312,7 @@ mod tests {
                 SegmentWork::Prepare { slot, .. } => wal.on_prepared(slot),
                 SegmentWork::WriteHeader { slot, .. } => wal.on_header_written(slot),
                 SegmentWork::WriteManifest { .. } => wal.on_manifest_written(),
+                SegmentWork::Shorten { slot, .. } => wal.on_shortened(slot),
                 SegmentWork::Delete { slot } => wal.on_deleted(slot),
             }
         }

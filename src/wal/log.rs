@@ -284,6 +284,16 @@ impl Wal {
         self.segments.on_manifest_failed();
     }
 
+    /// [`SegmentWork::Shorten`] is done.
+    pub fn on_shortened(&mut self, slot: u32) {
+        self.segments.on_shortened(slot);
+    }
+
+    /// [`SegmentWork::Shorten`] found no room; it is tried again after [`retry`](Self::retry).
+    pub fn on_shorten_failed(&mut self, slot: u32) {
+        self.segments.on_shorten_failed(slot);
+    }
+
     /// [`SegmentWork::Delete`] is done.
     pub fn on_deleted(&mut self, slot: u32) {
         self.segments.on_deleted(slot);

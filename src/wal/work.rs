@@ -30,6 +30,15 @@ pub enum SegmentWork {
         /// The whole manifest.
         bytes: Vec<u8>,
     },
+    /// Cut the file of `slot` off behind its first `bytes` bytes, durably: then
+    /// [`Wal::on_shortened`](super::Wal::on_shortened). Without the room that even this may take:
+    /// [`Wal::on_shorten_failed`](super::Wal::on_shorten_failed).
+    Shorten {
+        /// The file's slot.
+        slot: u32,
+        /// The size that it is to have, at most the one that it has.
+        bytes: u32,
+    },
     /// Remove the file of `slot`, if there is one: then [`Wal::on_deleted`](super::Wal::on_deleted).
     Delete {
         /// The file's slot.

@@ -10,3 +10,4 @@ mod common;
 mod full_disk;
 mod kill;
 mod many_partitions;
+mod restarts;

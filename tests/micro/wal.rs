@@ -43,6 +43,12 @@ fn work(wal: &mut Wal, mut files: Option<&mut Files>, manifest: &mut Vec<u8>) {
                 *manifest = bytes;
                 wal.on_manifest_written();
             }
+            SegmentWork::Shorten { slot, bytes } => {
+                if let Some(file) = files.as_mut().and_then(|files| files.get_mut(&slot)) {
+                    file.truncate(bytes as usize);
+                }
+                wal.on_shortened(slot);
+            }
             SegmentWork::Delete { slot } => wal.on_deleted(slot),
         }
     }

@@ -458,6 +458,10 @@ fn crash_plainly(rig: &mut Rig, keeps: bool) {
                 rig.disk.files.get_mut(&slot).unwrap()[..PAGE].copy_from_slice(&bytes[..]);
             }
             Flight::Work(SegmentWork::WriteManifest { bytes }) => rig.disk.manifest = Some(bytes),
+            Flight::Work(SegmentWork::Shorten { slot, bytes }) => {
+                let file = rig.disk.files.get_mut(&slot).unwrap();
+                file.truncate(bytes as usize);
+            }
             Flight::Work(SegmentWork::Delete { slot }) => drop(rig.disk.files.remove(&slot)),
         }
     }

@@ -15,3 +15,4 @@ mod records;
 mod refusals;
 mod rig;
 mod space;
+mod starts;

@@ -7,7 +7,7 @@ use corelane::base::{Lsn, SegmentId, TopicPartition};
 use corelane::wal::recovery::RecoveredRecord;
 use corelane::wal::{
     AppendError, LiveSegment, Priority, Record, RecordKind, Recovered, Recovery, RecoveryError,
-    RecoveryStep, Wal, WalConfig,
+    RecoveryStep, SegmentWork, Wal, WalConfig,
 };
 
 use crate::disk::{Disk, Flight};
@@ -127,6 +127,9 @@ impl Rig {
             });
         }
         while let Some(work) = self.wal.poll_segment() {
+            if let SegmentWork::Shorten { slot, bytes } = work {
+                self.disk.assert_may_shorten(slot, bytes);
+            }
             self.disk.flights.push(Flight::Work(work));
         }
     }

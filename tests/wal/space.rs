@@ -402,6 +402,12 @@ fn run_adopted(wal: &mut AdoptedWal, disk: &mut Disk) {
                 disk.manifest = Some(bytes);
                 wal.on_manifest_written();
             }
+            SegmentWork::Shorten { slot, bytes } => {
+                let file = disk.files.get_mut(&slot).expect("a file that exists");
+                assert!(file.len() > bytes as usize);
+                file.truncate(bytes as usize);
+                wal.on_shortened(slot);
+            }
             SegmentWork::Delete { slot } => {
                 disk.files.remove(&slot).expect("a file that exists");
                 wal.on_deleted(slot);

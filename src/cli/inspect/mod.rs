@@ -62,7 +62,8 @@ fn segment_file(path: &Path, printer: &mut Printer<'_>) -> anyhow::Result<bool> 
     let file_name = path.file_name().and_then(|name| name.to_str());
     let slot = file_name.and_then(parse_segment_file_name);
     let header = SegmentHeader::decode(&files::first_page(path)?);
-    printer.segment_header(path, &header)?;
+    let bytes = files::len(path, &files::open(path)?)?;
+    printer.segment_header(path, bytes, &header)?;
     let incarnation = match (header, slot) {
         (Ok(header), _) => header.incarnation,
         (Err(_), Some(slot)) => life_by_manifest(path, slot)?.incarnation,
@@ -121,9 +122,10 @@ fn by_manifest(dir: &WalDir, manifest: &Manifest, printer: &mut Printer<'_>) -> 
     entries.sort_by_key(|entry| life_of(entry).map_or(u64::MAX, |life| life.sequence));
     for entry in entries {
         printer.entry(entry)?;
-        let is_there = dir.files().iter().any(|file| file.slot == entry.slot);
+        let file = dir.files().iter().find(|file| file.slot == entry.slot);
         let Some(life) = life_of(entry) else { continue };
-        if is_there {
+        if let Some(file) = file {
+            printer.unlike_entry(entry, file.bytes)?;
             segment(
                 &dir.segment_path(entry.slot),
                 entry.slot,

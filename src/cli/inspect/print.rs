@@ -96,18 +96,40 @@ impl<'a> Printer<'a> {
         writeln!(self.out, "{name}: {} bytes, {content}", entry.file_bytes)
     }
 
+    /// Says how a file's size differs from what the manifest says, if it does.
+    pub(super) fn unlike_entry(&mut self, entry: &Entry, bytes: u64) -> io::Result<()> {
+        let listed = u64::from(entry.file_bytes);
+        let is_sealed = matches!(entry.content, EntryContent::Sealed { .. });
+        match bytes.checked_sub(listed) {
+            Some(0) => Ok(()),
+            Some(more) if is_sealed => writeln!(
+                self.out,
+                "  {more} bytes more, which the next start cuts off"
+            ),
+            _ => writeln!(self.out, "  DAMAGED: the file has {bytes} bytes"),
+        }
+    }
+
     pub(super) fn segment_header(
         &mut self,
         path: &Path,
+        bytes: u32,
         header: &Result<SegmentHeader, SegmentHeaderError>,
     ) -> io::Result<()> {
         let path = path.display();
         match header {
-            Ok(SegmentHeader { id, file_bytes, .. }) => writeln!(
-                self.out,
-                "{path}: {file_bytes} bytes, WAL {}, sequence {}",
-                id.wal, id.sequence
-            ),
+            Ok(SegmentHeader { id, file_bytes, .. }) => {
+                let was = if bytes == *file_bytes {
+                    String::new()
+                } else {
+                    format!(", {file_bytes} when it was begun")
+                };
+                writeln!(
+                    self.out,
+                    "{path}: {bytes} bytes{was}, WAL {}, sequence {}",
+                    id.wal, id.sequence
+                )
+            }
             Err(error) => writeln!(self.out, "{path}: DAMAGED: {error}"),
         }
     }

@@ -293,6 +293,42 @@ fn what_the_manifest_cannot_tell_the_files_do() {
 }
 
 #[test]
+fn a_segment_that_was_shortened_is_sound() {
+    let data = tempfile::tempdir().unwrap();
+    let dir = write_wal(data.path());
+    let manifest_path = dir.join("manifest");
+    let mut manifest = Manifest::decode(&fs::read(&manifest_path).unwrap()).unwrap();
+    let kept = FILE_BYTES as u32 - WAL_ALIGN as u32;
+    manifest.entries[0].file_bytes = kept;
+    fs::write(&manifest_path, manifest.encode()).unwrap();
+    // Not yet.
+    let (text, is_sound) = inspect(&dir);
+    assert!(is_sound, "{text}");
+    let line = "12288 bytes, sealed, sequence 1, blocks 1 to 2\n  4096 bytes more, which the next start cuts off\n";
+    assert!(text.contains(line), "{text}");
+    // Done.
+    let path = dir.join("000000.wal");
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(u64::from(kept)).unwrap();
+    let (text, is_sound) = inspect(&dir);
+    assert!(is_sound && !text.contains("more, which"), "{text}");
+    let (text, is_sound) = inspect(&path);
+    let head = format!(
+        "{}: 12288 bytes, 16384 when it was begun, WAL 3, sequence 1\n",
+        path.display()
+    );
+    assert!(is_sound && text.starts_with(&head), "{text}");
+    // Too much.
+    file.set_len(u64::from(kept) - 1).unwrap();
+    let (text, is_sound) = inspect(&dir);
+    assert!(
+        !is_sound && text.contains("DAMAGED: the file has 12287 bytes"),
+        "{text}"
+    );
+    assert!(text.contains("is 12287 bytes long, not 12288"), "{text}");
+}
+
+#[test]
 fn missing_and_unlisted_files_are_named() {
     let data = tempfile::tempdir().unwrap();
     let dir = write_wal(data.path());

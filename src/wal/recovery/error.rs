@@ -47,7 +47,7 @@ pub enum RecoveryError {
         /// The sequence of the life that it should hold.
         sequence: u64,
     },
-    /// A file is not as large as the manifest says.
+    /// A file is not as large as the manifest says. Only a sealed segment's may be larger.
     #[error("{path} is {found} bytes long, not {expected}")]
     SegmentSize {
         /// The file.

@@ -39,8 +39,10 @@ pub struct RecoveredSegment {
     pub id: SegmentId,
     /// The slot of its file.
     pub slot: u32,
-    /// Its size.
+    /// Its size, as the manifest has it.
     pub file_bytes: u32,
+    /// Its size on disk: more while it is being shortened.
+    pub found_bytes: u32,
     /// Its first LSN.
     pub first_lsn: Lsn,
     /// One past its last LSN.
@@ -97,6 +99,7 @@ impl Recovered {
             },
             slot: target.slot,
             file_bytes: target.file_bytes,
+            found_bytes: target.found_bytes,
             first_lsn: Lsn(0),
             end_lsn: Lsn(0),
             bytes_used: SEGMENT_HEADER_BYTES as u32,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::found::Recovered;
 use super::{ListedFile, RecoveryError};
-use crate::base::Lsn;
+use crate::base::{Lsn, limits};
 use crate::wal::manifest::{EntryContent, Life, Manifest};
 use crate::wal::names::FilePath;
 use crate::wal::segment::SEGMENT_HEADER_BYTES;
@@ -14,7 +14,10 @@ use crate::wal::segment::SEGMENT_HEADER_BYTES;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Target {
     pub slot: u32,
+    /// Bytes of it that count: all that it has, or what a sealed segment is shortened to.
     pub file_bytes: u32,
+    /// Bytes that it has.
+    pub found_bytes: u32,
     pub life: Life,
     pub range: Range,
 }
@@ -39,6 +42,7 @@ impl Target {
         Target {
             slot,
             file_bytes: SEGMENT_HEADER_BYTES as u32,
+            found_bytes: SEGMENT_HEADER_BYTES as u32,
             life,
             range: Range::Unused,
         }
@@ -124,16 +128,16 @@ impl Layout {
             };
             let sequence = life.sequence;
             let found = found.ok_or(RecoveryError::SegmentMissing { path, sequence })?;
-            if found != u64::from(file_bytes) {
-                return Err(RecoveryError::SegmentSize {
-                    path,
-                    found,
-                    expected: file_bytes,
-                });
-            }
+            let found_bytes = accept_size(found, file_bytes, range);
+            let found_bytes = found_bytes.ok_or(RecoveryError::SegmentSize {
+                path,
+                found,
+                expected: file_bytes,
+            })?;
             targets.push(Target {
                 slot,
                 file_bytes,
+                found_bytes,
                 life,
                 range,
             });
@@ -151,4 +155,16 @@ impl Layout {
             recovered,
         })
     }
+}
+
+/// The size of a segment's file, if it can be right. A sealed segment's may be larger than the
+/// manifest says: the manifest that shortens it is written before it is shortened.
+fn accept_size(found: u64, file_bytes: u32, range: Range) -> Option<u32> {
+    let is_right = match range {
+        Range::Sealed { .. } => {
+            (u64::from(file_bytes)..=limits::WAL_SEGMENT_BYTES_MAX as u64).contains(&found)
+        }
+        Range::Open | Range::Unused => found == u64::from(file_bytes),
+    };
+    u32::try_from(found).ok().filter(|_| is_right)
 }

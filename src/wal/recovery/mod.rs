@@ -264,6 +264,14 @@ impl Recovery {
             file_bytes: target.file_bytes,
         };
         let header = SegmentHeader::decode(bytes);
+        // A sealed segment may be shorter by now than when its life began.
+        let header = header.map(|header| SegmentHeader {
+            file_bytes: match target.range {
+                Range::Sealed { .. } => header.file_bytes.min(target.file_bytes),
+                Range::Open | Range::Unused => header.file_bytes,
+            },
+            ..header
+        });
         if let Ok(SegmentHeader {
             id: SegmentId { wal, sequence },
             ..

@@ -48,6 +48,7 @@ impl Segments {
     pub fn retry(&mut self) {
         self.manifest_stalled = false;
         self.fill_stalled = false;
+        self.shorten_stalled = false;
         self.idle = false;
     }
 

@@ -6,11 +6,13 @@
 //! A file's way: Filling -> Free -> Listing (until the manifest that names its
 //! new life is durable) -> Heading (until its header is) -> Ready -> Active ->
 //! Sealed -> Reclaimed (until the manifest without it is durable and no reader
-//! has it pinned) -> Free again, or Deleting.
+//! has it pinned) -> Free again, or Deleting. What the last run left unused of
+//! a file that it was writing is cut off, see `shorten`.
 
 mod done;
 mod live;
 mod room;
+mod shorten;
 mod slot;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -47,6 +49,12 @@ pub(super) struct Segments {
     manifest_stalled: bool,
     /// The disk had no room for a file: create none until told to retry.
     fill_stalled: bool,
+    /// Files to shorten, one after the other.
+    to_shorten: VecDeque<u32>,
+    /// The one that is being shortened.
+    shortening: Option<u32>,
+    /// The disk had no room for a shortening: shorten none until told to retry.
+    shorten_stalled: bool,
     /// Nothing has changed since there was no work.
     idle: bool,
     room: Room,
@@ -73,6 +81,9 @@ impl Segments {
             manifest_wanted: true,
             manifest_stalled: false,
             fill_stalled: false,
+            to_shorten: VecDeque::new(),
+            shortening: None,
+            shorten_stalled: false,
             idle: false,
             room: Room::new(&config),
         };
@@ -87,7 +98,7 @@ impl Segments {
                 end_lsn: found.end_lsn,
                 bytes_used: found.bytes_used,
             };
-            segments.insert(found.slot, found.file_bytes, state);
+            segments.insert_recovered(found, state);
             segments.lives.insert(sequence, found.slot);
         }
         segments.take_free(adopted, recovered);
@@ -108,7 +119,7 @@ impl Segments {
         let live: u64 = recovered
             .segments
             .iter()
-            .map(|found| u64::from(found.file_bytes))
+            .map(|found| u64::from(shorten::bytes_to_keep(found)))
             .sum();
         let budgeted = self.config.disk_bytes_max.saturating_sub(live) / size;
         let mut keepable = if adopted {
@@ -134,11 +145,10 @@ impl Segments {
     }
 
     fn insert(&mut self, slot: u32, bytes: u32, state: State) {
-        let file = Slot {
-            bytes,
-            pins: 0,
-            state,
-        };
+        self.insert_file(slot, Slot::new(bytes, state));
+    }
+
+    fn insert_file(&mut self, slot: u32, file: Slot) {
         self.room.add(&file);
         let before = self.slots.insert(slot, file);
         assert!(before.is_none(), "slot {slot} holds one file");
@@ -146,9 +156,14 @@ impl Segments {
 
     /// Brings a file into another state: the only way that a state changes.
     fn set(&mut self, slot: u32, state: State) {
+        self.change(slot, |file| file.state = state);
+    }
+
+    /// Changes what is known of a file, and what follows for the room.
+    fn change(&mut self, slot: u32, change: impl FnOnce(&mut Slot)) {
         if let Some(file) = self.slots.get_mut(&slot) {
             self.room.remove(file);
-            file.state = state;
+            change(file);
             self.room.add(file);
         }
         self.idle = false;
@@ -159,7 +174,8 @@ impl Segments {
     }
 
     /// The next piece of work on files, if there is any. Several may be under way at a time: at
-    /// most one manifest and one file being filled, and any number of headers and removals.
+    /// most one manifest, one file being filled and one being shortened, and any number of headers
+    /// and removals.
     pub fn poll(&mut self, next_lsn: Lsn, durable: Lsn) -> Option<SegmentWork> {
         if self.idle {
             return None;
@@ -167,6 +183,7 @@ impl Segments {
         let work = self.todo.pop_front();
         let work = work
             .or_else(|| self.poll_manifest(next_lsn, durable))
+            .or_else(|| self.poll_shorten())
             .or_else(|| self.poll_fill());
         self.idle = work.is_none();
         self.assert_invariants();
@@ -265,7 +282,7 @@ impl Segments {
             .filter_map(|((&slot, file), content)| {
                 Some(Entry {
                     slot,
-                    file_bytes: file.bytes,
+                    file_bytes: file.listed_bytes,
                     content: content?,
                 })
             })
@@ -284,7 +301,7 @@ impl Segments {
     /// not matter which: those that a manifest called free and are gone are not missed, and those
     /// that it left out and are there are deleted.
     fn is_keepable(&self, file: &Slot) -> bool {
-        file.bytes == self.config.segment_bytes && self.room.keepable() > 0
+        file.is_of(self.config.segment_bytes) && self.room.keepable() > 0
     }
 
     /// A reclaimed file that no manifest names and nobody reads is free, or goes.

@@ -25,7 +25,8 @@ pub(super) struct Room {
     files: i64,
     /// Bytes of all files.
     bytes: i64,
-    /// Bytes of the files that are neither reclaimed nor on their way out.
+    /// Bytes of the files that are neither reclaimed nor on their way out, each as it will be
+    /// once it is shortened.
     staying_bytes: i64,
     budget: i64,
     segment_bytes: i64,
@@ -83,7 +84,6 @@ impl Room {
     }
 
     fn count(&mut self, file: &Slot, by: i64) {
-        let bytes = i64::from(file.bytes);
         let (count, stays) = match file.state {
             State::Filling => (Some(&mut self.filling), true),
             State::Free => (Some(&mut self.free), true),
@@ -91,7 +91,7 @@ impl Room {
                 (Some(&mut self.claimed), true)
             }
             State::Active { .. } | State::Sealed { .. } => (Some(&mut self.live), true),
-            State::Reclaimed { .. } if bytes == self.segment_bytes => {
+            State::Reclaimed { .. } if file.is_of(self.segment_bytes as u32) => {
                 (Some(&mut self.reclaimed), false)
             }
             State::Reclaimed { .. } | State::Deleting => (None, false),
@@ -100,8 +100,10 @@ impl Room {
             *count += by;
         }
         self.files += by;
-        self.bytes += bytes * by;
-        self.staying_bytes += if stays { bytes * by } else { 0 };
+        self.bytes += i64::from(file.bytes) * by;
+        if stays {
+            self.staying_bytes += i64::from(file.lasting_bytes()) * by;
+        }
         self.conclude();
     }
 

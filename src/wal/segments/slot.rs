@@ -35,9 +35,41 @@ pub(in crate::wal) enum State {
 
 #[derive(Clone, Copy, Debug)]
 pub(in crate::wal) struct Slot {
+    /// Bytes that the file has.
     pub bytes: u32,
+    /// Bytes that the manifest says it has: fewer while it is to be shortened.
+    pub listed_bytes: u32,
+    /// Its shortening found no room on the disk, and nobody knows when it will.
+    pub is_stuck: bool,
     pub pins: u32,
     pub state: State,
+}
+
+impl Slot {
+    /// A file that is as large as the manifest says.
+    pub fn new(bytes: u32, state: State) -> Slot {
+        Slot {
+            bytes,
+            listed_bytes: bytes,
+            is_stuck: false,
+            pins: 0,
+            state,
+        }
+    }
+
+    /// Bytes that it goes on having as long as it holds what it holds.
+    pub fn lasting_bytes(&self) -> u32 {
+        if self.is_stuck {
+            self.bytes
+        } else {
+            self.listed_bytes
+        }
+    }
+
+    /// Whether it has this size and is to keep it, so that it can have another life.
+    pub fn is_of(&self, segment_bytes: u32) -> bool {
+        self.bytes == segment_bytes && self.listed_bytes == segment_bytes
+    }
 }
 
 /// The segment that takes the blocks, and where its next block begins.

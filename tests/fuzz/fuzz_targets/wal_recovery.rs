@@ -98,7 +98,11 @@ impl Fields<'_> {
 fn arbitrary_fields(mut fields: Fields<'_>) {
     let entries = (0..u32::from(fields.byte() % 4)).map(|slot| Entry {
         slot,
-        file_bytes: SEGMENT_BYTES,
+        // At times less than the file has, as of a segment that is to be shortened.
+        file_bytes: match fields.byte() {
+            pages @ 2..4 => u32::from(pages) * 4096,
+            _ => SEGMENT_BYTES,
+        },
         content: fields.content(),
     });
     let entries: Vec<Entry> = entries.collect();
@@ -208,6 +212,11 @@ fn run(wal: &mut Wal, disk: &mut Disk) {
             SegmentWork::WriteManifest { bytes } => {
                 disk.manifest = bytes;
                 wal.on_manifest_written();
+            }
+            SegmentWork::Shorten { slot, bytes } => {
+                let file = disk.files.get_mut(&slot).expect("the segment is there");
+                file.truncate(bytes as usize);
+                wal.on_shortened(slot);
             }
             SegmentWork::Delete { slot } => {
                 disk.files.remove(&slot);

@@ -1,0 +1,85 @@
+//! Start after start with next to nothing written in each: none of them may cost more of
+//! the disk budget than what it wrote, whatever the number of cores.
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::common::batches::{KEPT_START, one};
+use crate::common::broker::{Broker, Options};
+use crate::common::ops::{create_topic, must_produce, read_all};
+
+/// Starts, several times as many as there are segments in the budget.
+const STARTS: i64 = 16;
+const PARTITIONS: i32 = 3;
+const MIB: u64 = 1 << 20;
+
+/// Bytes of all segment files.
+fn segment_bytes(data_dir: &Path) -> u64 {
+    let wals = std::fs::read_dir(data_dir.join("wal")).unwrap();
+    let files = wals.flat_map(|wal| std::fs::read_dir(wal.unwrap().path()).unwrap());
+    let files = files.map(|file| file.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|e| e == "wal"))
+        .map(|path| path.metadata().unwrap().len())
+        .sum()
+}
+
+fn start_often(options: Options, cores: &[u16]) {
+    let budget = u64::from(options.wal_disk_mib) * MIB;
+    let mut broker = Broker::start_with(options);
+    create_topic(&mut broker.client(), "little", PARTITIONS, &[]);
+    let mut sent: Vec<Vec<Bytes>> = vec![Vec::new(); PARTITIONS as usize];
+    for start in 0..STARTS {
+        for (partition, sent) in (0..).zip(&mut sent) {
+            let batch = one(format!("start {start} partition {partition}").as_bytes());
+            let mut client = broker.client();
+            let offset = must_produce(&mut client, "little", partition, batch.clone());
+            assert_eq!(offset, start);
+            sent.push(batch);
+        }
+        if start % 3 == 0 {
+            broker.stop();
+        } else {
+            broker.kill();
+        }
+        let bytes = segment_bytes(broker.data_dir());
+        assert!(
+            bytes <= budget,
+            "{bytes} bytes of segments after start {start}"
+        );
+        broker.options().cores = cores[start as usize % cores.len()];
+        broker.start_again();
+    }
+    for (partition, sent) in (0..).zip(&sent) {
+        let found = read_all(&mut broker.client(), "little", partition, 0);
+        assert_eq!(found.len(), sent.len(), "partition {partition}");
+        for (found, sent) in found.iter().zip(sent) {
+            assert_eq!(found.bytes[KEPT_START..], sent[KEPT_START..]);
+        }
+    }
+    broker.kill();
+    let (report, is_sound) = broker.inspect();
+    assert!(is_sound, "{report}");
+}
+
+#[test]
+fn starts_do_not_use_up_the_budget() {
+    // Four segments of 4 MiB for each of two shards.
+    let options = Options {
+        wal_disk_mib: 32,
+        memory_mib: 64,
+        ..Options::default()
+    };
+    start_often(options, &[2]);
+}
+
+#[test]
+fn starts_with_other_numbers_of_cores_do_not_use_up_the_budget() {
+    let options = Options {
+        wal_disk_mib: 48,
+        memory_mib: 96,
+        ..Options::default()
+    };
+    start_often(options, &[1, 3, 2]);
+}
