@@ -74,12 +74,14 @@ impl Segments {
     }
 
     /// The disk has no room for what shortening the file in `slot` takes. It counts as long as it
-    /// was until it is done.
+    /// was until it is done, and so do those that wait behind it.
     pub fn on_shorten_failed(&mut self, slot: u32) {
         self.end_shortening(slot);
-        self.change(slot, |file| file.is_stuck = true);
-        self.shorten_stalled = true;
         self.to_shorten.push_back(slot);
+        for slot in self.to_shorten.clone() {
+            self.change(slot, |file| file.is_stuck = true);
+        }
+        self.shorten_stalled = true;
         self.unpin(slot);
     }
 
