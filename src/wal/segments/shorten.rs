@@ -15,12 +15,11 @@ use crate::base::limits;
 use crate::wal::SegmentWork;
 use crate::wal::recovery::RecoveredSegment;
 
-/// The size that a recovered file is to have.
+/// The size that a recovered file is to have: never more than the manifest says already.
 pub(super) fn bytes_to_keep(found: &RecoveredSegment) -> u32 {
     let unused = found.file_bytes - found.bytes_used;
     let is_wasteful = unused > found.file_bytes / limits::WAL_UNUSED_ONE_IN;
-    // One that was to be shortened before stays so: the manifest says it already.
-    if is_wasteful || found.found_bytes > found.file_bytes {
+    if is_wasteful {
         found.bytes_used
     } else {
         found.file_bytes
