@@ -3,7 +3,6 @@
 //! frees room lets them go on.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use crate::common::ops::{
     produce_request, produced, read_all,
 };
 use crate::common::random::Random;
+use crate::small_fs::SmallFileSystem;
 
 /// How long the broker may take from room that is freed to an append that succeeds.
 const RESUME_MAX: Duration = Duration::from_secs(20);
@@ -273,45 +273,6 @@ fn no_batch_overtakes_the_first_of_its_producer_that_was_refused() {
             }
             check_kept(&mut client, "full", partition, end, &batches);
         }
-    }
-}
-
-/// A file system of its own, small, gone in the end.
-struct SmallFileSystem {
-    dir: tempfile::TempDir,
-}
-
-impl SmallFileSystem {
-    /// `None`, with the reason printed, where this process may not mount anything.
-    fn mount(mib: u32) -> Option<SmallFileSystem> {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
-            .arg(dir.path())
-            .output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(SmallFileSystem { dir }),
-            Ok(output) => {
-                let why = String::from_utf8_lossy(&output.stderr).into_owned();
-                println!("skipped: no file system can be mounted here: {why}");
-                None
-            }
-            Err(error) => {
-                println!("skipped: no mount(8) here: {error}");
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-}
-
-impl Drop for SmallFileSystem {
-    fn drop(&mut self) {
-        // What cannot be unmounted stays, and the system clears it away.
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }
 

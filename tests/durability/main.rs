@@ -7,6 +7,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod damaged;
 mod full_disk;
 mod kill;
 mod many_partitions;
+mod small_fs;
