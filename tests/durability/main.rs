@@ -8,6 +8,7 @@
 mod common;
 
 mod damaged;
+mod first_starts;
 mod full_disk;
 mod kill;
 mod many_partitions;
