@@ -154,6 +154,11 @@ pub const TAIL_BYTES_MIN: usize = 32 * MIB;
 pub const TAIL_READS_REMEMBERED_MS: u64 = 10 * 1000;
 /// Most producer ids remembered by one partition; the longest idle goes first.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Most producers of one shard that are remembered because their first batch was refused.
+pub const REFUSED_PRODUCERS_MAX: usize = 10_000;
+/// How long such a producer is waited for, milliseconds: as long as a client goes on trying
+/// (librdkafka: `message.timeout.ms`, Kafka's producer: `delivery.timeout.ms`, which is less).
+pub const PRODUCER_REFUSED_MS_MAX: u64 = 5 * 60 * 1000;
 /// Batches remembered per producer for duplicate detection (Kafka: 5, KIP-98).
 pub const PRODUCER_BATCHES_KEPT: usize = 5;
 /// Most leader epochs remembered by one partition; the oldest goes first.

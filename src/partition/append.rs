@@ -9,7 +9,7 @@ use crate::kafka::batch::{BatchHeader, CRC_COVER_START, HEADER_BYTES};
 
 use super::error::AppendError;
 use super::log::Partition;
-use super::producers::Sequenced;
+use super::producers::{ProducerBatch, Sequenced};
 use super::validate::{self, LOG_APPEND_TIME_BIT};
 
 /// Who appends.
@@ -39,9 +39,16 @@ pub struct Candidate {
     pub(super) body: Bytes,
     pub(super) base_offset: i64,
     pub(super) mono_ms: u64,
+    pub(super) unknown_producer: bool,
 }
 
 impl Candidate {
+    /// What the batch would be the first of, if the partition does not know its producer.
+    pub fn of_unknown_producer(&self) -> Option<ProducerBatch> {
+        self.unknown_producer
+            .then(|| ProducerBatch::of(&self.header))
+    }
+
     /// Bytes of the whole batch as it will be stored.
     pub fn total_bytes(&self) -> usize {
         HEADER_BYTES + self.body.len()
@@ -105,8 +112,9 @@ impl Partition {
     /// Decides what appending `batch` would do, changing nothing.
     pub fn check(&self, now: Now, batch: Bytes, origin: Origin) -> Result<Verdict, AppendError> {
         let mut header = validate::validate(&batch, self.config(), origin)?;
-        match self.producers.check(&header, origin)? {
-            Sequenced::InOrder => {}
+        let unknown_producer = match self.producers.check(&header, origin)? {
+            Sequenced::InOrder => false,
+            Sequenced::Unknown => true,
             Sequenced::Duplicate(original) => {
                 return Ok(Verdict::Duplicate(Duplicate {
                     base_offset: original.base_offset(),
@@ -116,7 +124,7 @@ impl Partition {
                     wait_for: original.last_offset + 1,
                 }));
             }
-        }
+        };
         let base_offset = self.log_end();
         // A count is the client's word: enough lies would run past i64::MAX.
         if base_offset
@@ -140,7 +148,13 @@ impl Partition {
             body,
             base_offset,
             mono_ms,
+            unknown_producer,
         }))
+    }
+
+    /// Whether a batch of this producer is judged by those that it appended before.
+    pub fn knows_producer(&self, producer_id: i64) -> bool {
+        self.producers.knows(producer_id)
     }
 
     /// Appends a batch that [`Partition::check`] found new: from here on its
@@ -154,6 +168,7 @@ impl Partition {
             body,
             base_offset,
             mono_ms,
+            unknown_producer: _,
         } = candidate;
         assert_eq!(
             base_offset,

@@ -34,7 +34,7 @@ pub use epochs::EpochEnd;
 pub use error::{AppendError, EpochError, ReadError};
 pub use list_offsets::{ListTarget, Listed, OffsetAnswer, TimeScan, resolve_scan, timestamps};
 pub use log::{Durable, Partition, Placed};
-pub use producers::ProducerView;
+pub use producers::{ProducerBatch, ProducerView};
 pub use read::{Piece, ReadPlan};
 pub use recovery::{Recovered, Recovery, RecoveryError};
 pub use retention::{Released, ReleasedSegment, SegmentUse};

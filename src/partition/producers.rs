@@ -30,8 +30,39 @@ pub(super) struct Producers {
 pub(super) enum Sequenced {
     /// Next in order, or without a producer.
     InOrder,
+    /// Of a producer that is not known.
+    Unknown,
     /// One of the batches remembered.
     Duplicate(RecentBatch),
+}
+
+/// What tells a batch of an idempotent producer from its others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProducerBatch {
+    /// The producer's id.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub epoch: i16,
+    /// Sequence of the first record.
+    pub sequence: i32,
+}
+
+impl ProducerBatch {
+    pub(super) fn of(header: &BatchHeader) -> ProducerBatch {
+        ProducerBatch {
+            producer_id: header.producer_id,
+            epoch: header.producer_epoch,
+            sequence: header.base_sequence,
+        }
+    }
+
+    /// What a batch that was refused says of itself, which need not be right.
+    pub fn of_refused(batch: &[u8]) -> Option<ProducerBatch> {
+        let header = BatchHeader::decode(batch).ok()?;
+        let has_order =
+            header.has_producer() && header.producer_epoch >= 0 && header.base_sequence >= 0;
+        has_order.then(|| ProducerBatch::of(&header))
+    }
 }
 
 /// What DescribeProducers (KIP-664) tells of one producer. There are no
@@ -65,7 +96,7 @@ impl Producers {
         // Of an unknown producer Kafka accepts any epoch and sequence: its
         // state may have expired while it was idle (KIP-360).
         let Some(producer) = self.by_id.get(&header.producer_id) else {
-            return Ok(Sequenced::InOrder);
+            return Ok(Sequenced::Unknown);
         };
         let (current, found) = (producer.epoch, header.producer_epoch);
         if origin == Origin::Client
@@ -98,6 +129,11 @@ impl Producers {
             });
         }
         Ok(Sequenced::InOrder)
+    }
+
+    /// Whether a batch with this id is judged by those before it.
+    pub(super) fn knows(&self, producer_id: i64) -> bool {
+        self.by_id.contains_key(&producer_id)
     }
 
     /// Remembers a batch that is in the log. Live, it passed [`Producers::check`];

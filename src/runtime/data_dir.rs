@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::base::checksum;
+use crate::base::limits::SHARDS_MAX;
+use crate::wal::{self, MANIFEST_FILE, Manifest};
+
 /// Version of the layout of the data directory.
 const FORMAT: u32 = 1;
 const META: &str = "corelane.toml";
@@ -37,6 +41,35 @@ struct Meta {
     incarnation: u32,
     /// WALs that were ever written here: `wal/shard-000` to this count.
     wals: u16,
+    /// CRC-32C of the values above: a wrong digit would have records passed over.
+    crc: u32,
+}
+
+impl Meta {
+    fn right_crc(&self) -> u32 {
+        let Meta {
+            format,
+            cluster_id,
+            incarnation,
+            wals,
+            crc: _,
+        } = self;
+        checksum::crc32c(format!("{format} {cluster_id} {incarnation} {wals}").as_bytes())
+    }
+
+    /// What is wrong with it, if anything.
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            let format = self.format;
+            return Err(format!(
+                "format {format} is not known to this version, which reads {FORMAT}"
+            ));
+        }
+        if self.crc != self.right_crc() {
+            return Err("its values do not match their crc".into());
+        }
+        Ok(())
+    }
 }
 
 /// Why a data directory cannot be used.
@@ -73,6 +106,16 @@ pub enum DataDirError {
         "{0} is missing, but this data directory had it: refusing to start without its records; put it back, or start with an empty --data-dir"
     )]
     MissingWal(PathBuf),
+    /// There is a log that was not written here.
+    #[error(
+        "{wal} holds records, but {meta} does not count it: refusing to start without them; put the right {META} back, or move the directory away"
+    )]
+    UncountedWal {
+        /// Directory of the log.
+        wal: PathBuf,
+        /// The file that counts the logs.
+        meta: PathBuf,
+    },
 }
 
 impl DataDir {
@@ -84,15 +127,7 @@ impl DataDir {
         let (meta, wals_before) = match read_meta(&path.join(META))? {
             Some(old) => {
                 let wals_before = old.wals;
-                let incarnation = old.incarnation + 1;
-                (
-                    Meta {
-                        incarnation,
-                        wals: old.wals.max(shards),
-                        ..old
-                    },
-                    wals_before,
-                )
+                (next_start(path, old, shards)?, wals_before)
             }
             None => {
                 let cluster_id = base64url(random);
@@ -102,10 +137,15 @@ impl DataDir {
                         cluster_id,
                         incarnation: 1,
                         wals: shards,
+                        crc: 0,
                     },
                     0,
                 )
             }
+        };
+        let meta = Meta {
+            crc: meta.right_crc(),
+            ..meta
         };
         let dir = DataDir {
             path: path.to_owned(),
@@ -113,6 +153,7 @@ impl DataDir {
             wals_before,
             _lock: lock,
         };
+        dir.check_uncounted()?;
         dir.prepare_wals()?;
         dir.write_meta()?;
         Ok(dir)
@@ -143,13 +184,33 @@ impl DataDir {
         wal_dir(&self.path, wal)
     }
 
+    /// A log that nobody counted would be passed over in silence.
+    fn check_uncounted(&self) -> Result<(), DataDirError> {
+        let parent = self.path.join("wal");
+        for name in names(&parent).map_err(io_error(&parent))? {
+            let Some(wal) = wal::parse_dir_name(&name) else {
+                continue;
+            };
+            let dir = parent.join(&name);
+            if wal >= self.wals_before && has_segments(&dir).map_err(io_error(&dir))? {
+                let meta = self.path.join(META);
+                return Err(DataDirError::UncountedWal { wal: dir, meta });
+            }
+        }
+        Ok(())
+    }
+
     fn prepare_wals(&self) -> Result<(), DataDirError> {
         for wal in 0..self.meta.wals {
             let dir = self.wal_dir(wal);
-            if wal < self.wals_before && !dir.is_dir() {
-                return Err(DataDirError::MissingWal(dir));
+            if wal < self.wals_before {
+                if !dir.is_dir() {
+                    return Err(DataDirError::MissingWal(dir));
+                }
+                continue;
             }
             fs::create_dir_all(&dir).map_err(io_error(&dir))?;
+            begin_wal(&dir, wal).map_err(io_error(&dir))?;
         }
         let parent = self.path.join("wal");
         sync_dir(&parent)
@@ -179,6 +240,49 @@ impl DataDir {
 /// The directory of WAL number `wal` under `data_dir`.
 pub fn wal_dir(data_dir: &Path, wal: u16) -> PathBuf {
     data_dir.join("wal").join(format!("shard-{wal:03}"))
+}
+
+/// The names in a directory; none if it is not there.
+fn names(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string());
+    }
+    Ok(names)
+}
+
+/// Whether there is anything in the directory of a WAL that could hold records. A file that
+/// happens to have the directory's name has none.
+fn has_segments(dir: &Path) -> io::Result<bool> {
+    let is_segment = |name: &String| wal::parse_segment_file_name(name).is_some();
+    Ok(dir.is_dir() && names(dir)?.iter().any(is_segment))
+}
+
+/// Gives a new WAL its empty manifest, so that one without a manifest is known to have lost it.
+fn begin_wal(dir: &Path, wal: u16) -> io::Result<()> {
+    let path = dir.join(MANIFEST_FILE);
+    replace_file(&path, &Manifest::empty(wal).encode())
+}
+
+/// What is to be known of the next start, with `shards` shards.
+fn next_start(dir: &Path, old: Meta, shards: u16) -> Result<Meta, DataDirError> {
+    let refuse = |reason: &str| DataDirError::Meta {
+        path: dir.join(META),
+        reason: reason.into(),
+    };
+    let incarnation = old.incarnation.checked_add(1);
+    if old.wals > SHARDS_MAX {
+        return Err(refuse("there cannot be so many WALs"));
+    }
+    Ok(Meta {
+        incarnation: incarnation.ok_or_else(|| refuse("there were too many starts"))?,
+        wals: old.wals.max(shards),
+        ..old
+    })
 }
 
 /// Replaces `path` by `contents` so that after a crash it is the old or the new one, whole.
@@ -260,14 +364,9 @@ fn read_meta(path: &Path) -> Result<Option<Meta>, DataDirError> {
         path: path.to_owned(),
         reason,
     };
-    let meta: Meta = toml::from_str(&text).map_err(|e| refuse(e.to_string()))?;
-    if meta.format != FORMAT {
-        let reason = format!(
-            "format {} is not known to this version, which reads {FORMAT}",
-            meta.format
-        );
-        return Err(refuse(reason));
-    }
+    // Its first line: the rest is the file once more.
+    let meta: Meta = toml::from_str(&text).map_err(|e| refuse(e.message().replace('\n', " ")))?;
+    meta.check().map_err(refuse)?;
     Ok(Some(meta))
 }
 
@@ -320,7 +419,7 @@ mod tests {
         assert!(matches!(lost, Err(DataDirError::MissingWal(_))));
         fs::write(
             tmp.path().join(META),
-            "format = 9\ncluster_id = \"x\"\nincarnation = 1\nwals = 1\n",
+            "format = 9\ncluster_id = \"x\"\nincarnation = 1\nwals = 1\ncrc = 0\n",
         )
         .unwrap();
         let foreign = DataDir::open(tmp.path(), 2, [7; 16]);

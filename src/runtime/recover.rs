@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -16,8 +16,8 @@ use super::disk;
 use crate::base::SegmentId;
 use crate::shard::{Assembly, SEQUENCES_PER_START};
 use crate::wal::{
-    ListedFile, MANIFEST_FILE, Recovered, RecoveredRecord, Recovery, RecoveryStep,
-    parse_segment_file_name, segment_file_name,
+    ListedFile, MANIFEST_BYTES_MAX, MANIFEST_FILE, Recovered, RecoveredRecord, Recovery,
+    RecoveryStep, parse_segment_file_name, segment_file_name,
 };
 
 /// Records handed over at once, and hand-overs that may wait.
@@ -84,7 +84,7 @@ fn earliest(sources: &mut [Source]) -> anyhow::Result<Option<&mut Source>> {
 
 /// One WAL, read by a thread of its own.
 struct Source {
-    wal: u16,
+    dir: PathBuf,
     records: Receiver<Vec<RecoveredRecord>>,
     here: std::vec::IntoIter<RecoveredRecord>,
     next: Option<RecoveredRecord>,
@@ -94,9 +94,10 @@ struct Source {
 impl Source {
     fn start(wal: u16, dir: PathBuf) -> Source {
         let (out, records) = sync_channel(HANDOVERS_WAITING);
-        let thread = thread::spawn(move || recover_one(wal, &dir, &out));
+        let path = dir.clone();
+        let thread = thread::spawn(move || recover_one(wal, &path, &out));
         Source {
-            wal,
+            dir,
             records,
             here: Vec::new().into_iter(),
             next: None,
@@ -118,7 +119,10 @@ impl Source {
     fn end(self) -> anyhow::Result<Recovered> {
         drop(self.records);
         match self.thread.join() {
-            Ok(result) => result.with_context(|| format!("cannot recover WAL {}", self.wal)),
+            Ok(result) => result.with_context(|| {
+                let dir = self.dir.display();
+                format!("cannot recover {dir} (`corelane inspect wal {dir}` shows what is there)")
+            }),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
@@ -130,10 +134,7 @@ fn recover_one(
     out: &SyncSender<Vec<RecoveredRecord>>,
 ) -> anyhow::Result<Recovered> {
     let (files, manifest) = list(dir)?;
-    if files.is_empty() && manifest.is_none() {
-        return Ok(Recovered::fresh(wal));
-    }
-    let mut recovery = Recovery::new(wal, &files, manifest.as_deref())?;
+    let mut recovery = Recovery::new(wal, &files, Some(&manifest))?;
     let mut open: HashMap<u32, File> = HashMap::new();
     let mut found = Vec::new();
     loop {
@@ -168,7 +169,7 @@ fn recover_one(
     Ok(recovered)
 }
 
-fn list(dir: &Path) -> anyhow::Result<(Vec<ListedFile>, Option<Vec<u8>>)> {
+fn list(dir: &Path) -> anyhow::Result<(Vec<ListedFile>, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| dir.display().to_string())? {
         let entry = entry?;
@@ -180,12 +181,24 @@ fn list(dir: &Path) -> anyhow::Result<(Vec<ListedFile>, Option<Vec<u8>>)> {
         }
     }
     files.sort_by_key(|file| file.slot);
-    let manifest = match fs::read(dir.join(MANIFEST_FILE)) {
-        Ok(bytes) => Some(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).context(dir.join(MANIFEST_FILE).display().to_string()),
-    };
+    let path = dir.join(MANIFEST_FILE);
+    let manifest = read_manifest(&path).with_context(|| match path.exists() {
+        true => path.display().to_string(),
+        false => format!(
+            "{} is missing, which every WAL has: its records may be lost",
+            path.display()
+        ),
+    })?;
     Ok((files, manifest))
+}
+
+/// No more of it than a manifest can have.
+fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = File::open(path)?;
+    file.take(MANIFEST_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// What was being written when the last run ended may still be in the disk's memory.

@@ -7,7 +7,7 @@ use super::request::ProduceResult;
 use super::state::{Held, Shard};
 use crate::base::{Lsn, Now, TopicPartition};
 use crate::kafka::ErrorCode;
-use crate::partition::{AppendError, Appended as Placed, Origin, Verdict};
+use crate::partition::{AppendError, Appended as Placed, Origin, ProducerBatch, Verdict};
 use crate::wal::{self, Priority, Record};
 
 /// What became of a batch, and when its response may leave.
@@ -47,10 +47,15 @@ impl Shard {
         batch: &Bytes,
     ) -> Result<Appended, Blocked> {
         let Some(held) = self.partitions.get_mut(&tp) else {
+            // It may be here in a moment, and the client's next batch comes then.
+            self.note_refused(now, tp, batch);
             return Ok(refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None));
         };
         let candidate = match held.log.check(now, batch.clone(), Origin::Client) {
-            Err(error) => return Ok(refused_by_log(&error)),
+            Err(error) => {
+                self.note_refused(now, tp, batch);
+                return Ok(refused_by_log(&error));
+            }
             Ok(Verdict::Duplicate(original)) => {
                 let durable = held.log.high_watermark() >= original.wait_for;
                 // Which block holds the original is not known; the newest is late enough.
@@ -68,21 +73,39 @@ impl Shard {
             }
             Ok(Verdict::New(candidate)) => candidate,
         };
-        match self.wal.can_append(candidate.total_bytes(), Priority::Data) {
-            Ok(()) => {}
-            Err(wal::AppendError::Busy) => return Err(Blocked::Busy),
-            Err(wal::AppendError::Full) => return Err(Blocked::Full),
-            Err(error @ wal::AppendError::TooLarge(_)) => {
-                return Ok(refused(
-                    ErrorCode::RECORD_LIST_TOO_LARGE,
-                    Some(error.to_string()),
-                ));
+        let first = candidate.of_unknown_producer();
+        if let Some(first) = first
+            && !self.refused.may_begin(now.mono_ms, tp, &first)
+        {
+            return Ok(refused_behind_another());
+        }
+        if let Err(error) = self.wal.can_append(candidate.total_bytes(), Priority::Data) {
+            if let Some(first) = first
+                && error != wal::AppendError::Busy
+            {
+                self.refused.note(now.mono_ms, tp, &first);
             }
+            return refused_by_wal(error);
+        }
+        if let Some(first) = first {
+            self.refused.forget(tp, first.producer_id);
         }
         let placed = held.log.commit(candidate);
         let result = acknowledged(placed.base_offset, placed.log_append_time, placed.log_start);
         let after = self.log(tp, placed, Priority::Data);
         Ok(Appended { result, after })
+    }
+
+    /// Keeps what a client has in flight behind its refused batch from getting in first,
+    /// unless the partition sees to that.
+    fn note_refused(&mut self, now: Now, tp: TopicPartition, batch: &[u8]) {
+        let held = self.partitions.get(&tp);
+        let is_known = |id| held.is_some_and(|held| held.log.knows_producer(id));
+        if let Some(first) = ProducerBatch::of_refused(batch)
+            && !is_known(first.producer_id)
+        {
+            self.refused.note(now.mono_ms, tp, &first);
+        }
     }
 
     /// Gives a batch that has its offsets to the WAL, which must have room.
@@ -124,6 +147,23 @@ fn refused(error: ErrorCode, message: Option<String>) -> Appended {
         result,
         after: Lsn::default(),
     }
+}
+
+fn refused_by_wal(error: wal::AppendError) -> Result<Appended, Blocked> {
+    match error {
+        wal::AppendError::Busy => Err(Blocked::Busy),
+        wal::AppendError::Full => Err(Blocked::Full),
+        wal::AppendError::TooLarge(_) => Ok(refused(
+            ErrorCode::RECORD_LIST_TOO_LARGE,
+            Some(error.to_string()),
+        )),
+    }
+}
+
+/// See [`super::refused`] for why it is this error.
+fn refused_behind_another() -> Appended {
+    let message = "an earlier batch of this producer was refused and has to come first";
+    refused(ErrorCode::KAFKA_STORAGE_ERROR, Some(message.into()))
 }
 
 fn refused_by_log(error: &AppendError) -> Appended {

@@ -10,6 +10,7 @@ mod files;
 mod lookup;
 mod reclaim;
 mod recovery;
+mod refused;
 mod request;
 mod segments;
 mod state;

@@ -15,6 +15,7 @@ impl Shard {
     /// follow are on their way to the disk then.
     pub fn check_retention(&mut self, now: Now) {
         let expiration_ms = self.config.producer_expiration_ms;
+        self.refused.expire(now.mono_ms);
         let mut expired = Vec::new();
         for (&tp, held) in &mut self.partitions {
             held.log.expire_producers(now, expiration_ms);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
 use super::tail::TailQueue;
 use super::waiters::{WaiterId, Waiters};
@@ -41,6 +42,7 @@ pub struct Shard {
     pub(super) segment_work: Option<(u16, crate::wal::SegmentWork)>,
     pub(super) tail: TailQueue,
     pub(super) waiters: Waiters,
+    pub(super) refused: RefusedProducers,
     pub(super) needs: SegmentNeeds,
     /// Segments of WALs that this shard keeps, which other shards still need.
     pub(super) lent: BTreeMap<SegmentId, u16>,

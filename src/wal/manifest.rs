@@ -97,6 +97,17 @@ pub enum ManifestError {
 }
 
 impl Manifest {
+    /// What a WAL begins with.
+    pub fn empty(wal: u16) -> Manifest {
+        Manifest {
+            wal,
+            next_sequence: 1,
+            open_lsn: Lsn(1),
+            durable: Lsn(0),
+            entries: Vec::new(),
+        }
+    }
+
     /// The manifest's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER_BYTES + ENTRY_BYTES * self.entries.len() + 4);

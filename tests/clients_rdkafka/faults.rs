@@ -1,15 +1,19 @@
-//! librdkafka goes on by itself when the broker is killed and comes back.
+//! librdkafka goes on by itself when the broker is killed and comes back, and when its disk
+//! was full for a while.
 
 use std::time::Duration;
 
+use corelane::kafka::ErrorCode;
 use rdkafka::Offset;
 use rdkafka::message::Message;
 
 use super::records::Record;
 use super::rig::{TestProducer, config, consumer, take};
-use crate::common::batches::now_ms;
-use crate::common::broker::Broker;
-use crate::common::ops::create_topic;
+use crate::common::batches::{now_ms, one};
+use crate::common::broker::{Broker, Options};
+use crate::common::ops::{
+    PRODUCE_BY_NAME, create_topic, delete_records, produce_request, produced,
+};
 
 const RECORDS: usize = 30_000;
 const PARTITIONS: usize = 4;
@@ -78,5 +82,57 @@ fn an_idempotent_producer_loses_and_doubles_nothing_across_kills() {
             "each record once and in order"
         );
         next[partition] += 1;
+    }
+}
+
+/// What it has in flight behind the first batch of all is refused with it, and comes again
+/// behind it.
+#[test]
+fn an_idempotent_producer_that_begins_on_a_full_disk_keeps_its_order() {
+    const LARGE: usize = 100_000;
+    const COUNT: usize = 60;
+    // One after the other in the log, each in a batch of its own.
+    let large = |number: usize| Record {
+        value: Some(vec![number as u8; LARGE]),
+        ..record(number)
+    };
+    let broker = Broker::start_with(Options {
+        cores: 1,
+        wal_disk_mib: 16,
+        memory_mib: 64,
+        ..Options::default()
+    });
+    let mut client = broker.client();
+    create_topic(&mut client, "full", 1, &[]);
+    create_topic(&mut client, "faults", 1, &[]);
+    let mut has_room = || {
+        let mut request = produce_request("full", 0, one(&[1; LARGE]));
+        request.timeout_ms = 50;
+        produced(&client.call(PRODUCE_BY_NAME, &request)).error == ErrorCode::NONE
+    };
+    while has_room() {}
+    let producer = TestProducer::new(
+        config(&broker)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "0")
+            .set("batch.num.messages", "1")
+            .set("retry.backoff.ms", "20")
+            // Which is also how long the broker holds a batch back.
+            .set("request.timeout.ms", "200"),
+    );
+    for number in 0..COUNT {
+        producer.send("faults", 0, number, &large(number));
+    }
+    // As long as it takes for some rounds of refusals.
+    std::thread::sleep(Duration::from_secs(2));
+    delete_records(&mut client, "full", 0, -1).unwrap();
+    let reports = producer.finish();
+    assert_eq!(reports.len(), COUNT);
+    for (number, offset) in reports {
+        assert_eq!(offset.unwrap(), number as i64, "in order, without a gap");
+    }
+    let reader = consumer(&broker, "faults", &[(0, Offset::Beginning)]);
+    for (number, message) in take(&reader, COUNT).iter().enumerate() {
+        assert_eq!(message.payload(), large(number).value.as_deref());
     }
 }

@@ -215,6 +215,25 @@ impl Broker {
         self.wait_until_ready();
     }
 
+    /// A start that the broker must end by itself: how it ended, and what it said.
+    pub fn start_in_vain(&mut self) -> (ExitStatus, String) {
+        self.log.lock().expect("the log's lock").clear();
+        self.spawn();
+        let deadline = Instant::now() + START_MAX;
+        let status = loop {
+            if let Some(status) = self.exited() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it goes on\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let process = self.process.take().expect("it was started");
+        process.reader.join().expect("the log's reader");
+        let log = self.log();
+        self.log.lock().expect("the log's lock").clear();
+        (status, log)
+    }
+
     /// Waits until every shard answers ApiVersions.
     pub fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + START_MAX;

@@ -3,7 +3,6 @@
 //! frees room lets them go on.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use crate::common::ops::{
     produce_request, produced, read_all,
 };
 use crate::common::random::Random;
+use crate::small_fs::SmallFileSystem;
 
 /// How long the broker may take from room that is freed to an append that succeeds.
 const RESUME_MAX: Duration = Duration::from_secs(20);
@@ -82,8 +82,15 @@ fn produce_when_there_is_room(
     }
 }
 
-fn check_kept(client: &mut Client, topic: &str, partition: i32, acknowledged: &[Bytes]) {
-    let found = read_all(client, topic, partition, 0);
+/// From `offset` on there is what was acknowledged and nothing else.
+fn check_kept(
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    acknowledged: &[Bytes],
+) {
+    let found = read_all(client, topic, partition, offset);
     assert_eq!(found.len(), acknowledged.len(), "{topic}-{partition}");
     for (found, sent) in found.iter().zip(acknowledged) {
         assert_eq!(found.bytes[KEPT_START..], sent[KEPT_START..]);
@@ -124,7 +131,7 @@ fn a_used_up_budget_refuses_and_keeps_and_goes_on_after_deletion() {
         for restart in 0..3 {
             let mut client = broker.client();
             for partition in 0..2 {
-                check_kept(&mut client, "full", partition, &kept[partition as usize]);
+                check_kept(&mut client, "full", partition, 0, &kept[partition as usize]);
                 let refused = try_produce(&mut client, "full", partition, batch_at(9, 9));
                 assert_eq!(refused.error, ErrorCode::KAFKA_STORAGE_ERROR);
             }
@@ -210,42 +217,62 @@ fn a_refused_idempotent_batch_can_be_sent_again() {
     );
 }
 
-/// A file system of its own, small, gone in the end.
-struct SmallFileSystem {
-    dir: tempfile::TempDir,
-}
-
-impl SmallFileSystem {
-    /// `None`, with the reason printed, where this process may not mount anything.
-    fn mount(mib: u32) -> Option<SmallFileSystem> {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
-            .arg(dir.path())
-            .output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(SmallFileSystem { dir }),
-            Ok(output) => {
-                let why = String::from_utf8_lossy(&output.stderr).into_owned();
-                println!("skipped: no file system can be mounted here: {why}");
-                None
-            }
-            Err(error) => {
-                println!("skipped: no mount(8) here: {error}");
-                None
-            }
+/// What a pipelining producer has in flight when its first batch is refused must not get in
+/// before it, though nobody knows the producer yet: the order would be lost for good.
+#[test]
+fn no_batch_overtakes_the_first_of_its_producer_that_was_refused() {
+    const BATCHES: usize = 5;
+    for single in [false, true] {
+        let options = Options { single, ..small() };
+        let broker = Broker::start_with(options);
+        let mut client = broker.client();
+        create_topic(&mut client, "full", 2, &[]);
+        let mut kept = [0, 1].map(|partition| fill(&mut client, "full", partition).len() as i64);
+        let value = Random::new(2).bytes(100_000);
+        let mut producers = Vec::new();
+        for partition in [0, 1] {
+            let producer = init_producer_id(&mut client);
+            let batches: Vec<Bytes> = (0..BATCHES as i32)
+                .map(|i| idempotent(producer, 2 * i, &[&value, &i.to_be_bytes()]))
+                .collect();
+            let refused = try_produce(&mut client, "full", partition, batches[0].clone());
+            assert_eq!(refused.error, ErrorCode::KAFKA_STORAGE_ERROR);
+            producers.push((partition, batches));
         }
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-}
-
-impl Drop for SmallFileSystem {
-    fn drop(&mut self) {
-        // What cannot be unmounted stays, and the system clears it away.
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+        for partition in [0, 1] {
+            delete_records(&mut client, "full", partition, -1).unwrap();
+            let end = &mut kept[partition as usize];
+            let batch = batch_at(partition, *end);
+            let offset = produce_when_there_is_room(&mut client, "full", partition, &batch);
+            assert_eq!(offset, *end);
+            *end += 1;
+        }
+        for (partition, batches) in producers {
+            let end = kept[partition as usize];
+            for batch in &batches[1..] {
+                client.send(
+                    PRODUCE_BY_NAME,
+                    &produce_request("full", partition, batch.clone()),
+                );
+            }
+            for _ in 1..BATCHES {
+                let answer = produced(&client.receive());
+                assert_eq!(answer.error, ErrorCode::KAFKA_STORAGE_ERROR, "{answer:?}");
+            }
+            // Again and in order, as clients do; the second time all are duplicates.
+            for _ in 0..2 {
+                for batch in &batches {
+                    let request = produce_request("full", partition, batch.clone());
+                    client.send(PRODUCE_BY_NAME, &request);
+                }
+                for at in 0..BATCHES as i64 {
+                    let answer = produced(&client.receive());
+                    let found = (answer.error, answer.base_offset);
+                    assert_eq!(found, (ErrorCode::NONE, end + 2 * at));
+                }
+            }
+            check_kept(&mut client, "full", partition, end, &batches);
+        }
     }
 }
 
@@ -287,7 +314,7 @@ fn a_full_file_system_is_survived() {
         broker.start_again();
         let mut client = broker.client();
         for partition in 0..2 {
-            check_kept(&mut client, "full", partition, &kept[partition as usize]);
+            check_kept(&mut client, "full", partition, 0, &kept[partition as usize]);
         }
     }
     let mut client = broker.client();

@@ -7,7 +7,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod damaged;
+mod first_starts;
 mod full_disk;
 mod kill;
 mod many_partitions;
 mod restarts;
+mod small_fs;

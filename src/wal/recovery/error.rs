@@ -15,7 +15,7 @@ pub enum RecoveryError {
     #[error("{0} is missing, though there are segment files beside it")]
     ManifestMissing(FilePath),
     /// The manifest cannot be read.
-    #[error("{path}: {error}; to see what the segments hold, run `corelane inspect wal PATH`")]
+    #[error("{path}: {error}")]
     Manifest {
         /// The manifest.
         path: FilePath,
@@ -61,7 +61,7 @@ pub enum RecoveryError {
     #[error(
         "{path} is damaged at byte {offset}: {error}, where block {} should be. \
          Everything up to block {} was durable, so this is no unfinished write: acknowledged \
-         records are lost. Run `corelane inspect wal {path}`", .lsn.0, .durable.0
+         records are lost", .lsn.0, .durable.0
     )]
     Corrupt {
         /// The file.

@@ -25,7 +25,7 @@ use crate::common::random::Random;
 const IN_FLIGHT_MAX: usize = 16;
 
 /// The connection may break when the broker is killed, and never before.
-fn check_end(error: &io::Error, killed: &AtomicBool) {
+pub fn check_end(error: &io::Error, killed: &AtomicBool) {
     assert!(
         killed.load(Ordering::SeqCst),
         "the connection broke while the broker lived: {error}"
@@ -33,7 +33,7 @@ fn check_end(error: &io::Error, killed: &AtomicBool) {
 }
 
 /// Bursts with pauses between them, lest the disk fills in a few cycles.
-fn pause(random: &mut Random) {
+pub fn pause(random: &mut Random) {
     if random.one_in(8) {
         std::thread::sleep(Duration::from_micros(random.below(4000)));
     }

@@ -1,29 +1,32 @@
 //! SIGKILL at random moments under load, again and again on one data directory:
-//! every acknowledged record is there once, in order, at its offset, byte for byte.
+//! every acknowledged record is there once, in order, at its offset, byte for byte; topics,
+//! their partitions and configs and their log starts are as acknowledged.
 //!
 //! `CORELANE_TEST_KILL_CYCLES` sets the number of cycles; without it there are
 //! [`CYCLES`], or as many as fit into [`TIME_MAX`]. `CORELANE_TEST_SEED` repeats the
 //! choices of a run, though not the kernel's and the disk's.
 
+mod changes;
 mod ledger;
 mod load;
 mod producer;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
-use crate::common::ops::{create_topic, delete_records, fetch, init_producer_id, read_all};
+use crate::common::ops::{create_topic, delete_records, init_producer_id, read_all};
 use crate::common::random::Random;
+use changes::Changes;
 use ledger::Ledger;
 use producer::{Idempotent, Plain};
 
 /// Cycles of a run that nobody lengthened.
 const CYCLES: u64 = 200;
-/// A run that nobody lengthened begins no cycle after this.
-const TIME_MAX: Duration = Duration::from_secs(75);
+/// A run that nobody lengthened begins no cycle after this; with two cores to itself it has
+/// done its cycles in half of that.
+const TIME_MAX: Duration = Duration::from_secs(180);
 /// The load of one cycle lasts up to this, milliseconds.
 const LOAD_MS_MAX: u64 = 120;
 /// Every so many cycles the load lasts long enough for the broker's upkeep to come round.
@@ -54,12 +57,15 @@ fn sigkill_under_load_loses_and_doubles_nothing() {
     run.check_all();
     println!(
         "{cycles} cycles in {:.1?}: {} batches with {} records acknowledged, {} unacknowledged \
-         batches sent again of which {} had survived, {} kills during a start, {} changes of the number of cores",
+         batches sent again of which {} had survived, {} changes acknowledged and {} more survived, \
+         {} kills during a start, {} changes of the number of cores",
         began.elapsed(),
         run.ledger.acknowledged_batches,
         run.ledger.acknowledged_records,
         run.resent,
         run.survived,
+        run.changes.acknowledged,
+        run.changes.survived,
         run.kills_at_start,
         run.core_changes
     );
@@ -73,8 +79,7 @@ struct Run {
     ledger: Ledger,
     idempotent: Vec<Idempotent>,
     plain: Vec<Plain>,
-    /// Log starts that were acknowledged.
-    log_starts: BTreeMap<i32, i64>,
+    changes: Changes,
     resent: u64,
     survived: u64,
     kills_at_start: u64,
@@ -98,7 +103,7 @@ impl Run {
             ledger: Ledger::new(PARTITIONS),
             idempotent,
             plain,
-            log_starts: (0..PARTITIONS).map(|partition| (partition, 0)).collect(),
+            changes: Changes::new(random.fork()),
             resent: 0,
             survived: 0,
             kills_at_start: 0,
@@ -125,6 +130,7 @@ impl Run {
             self.kills_at_start += 1;
         }
         self.broker.start_again();
+        self.check_changes();
         self.check_news();
         if moved || self.random.one_in(12) {
             self.check_all();
@@ -153,15 +159,30 @@ impl Run {
                 producers.push(scope.spawn(move || load::plain(producer, client, killed)));
             }
             let client = Client::connect(address(&mut self.random, &self.broker));
-            let consumer = scope.spawn(move || load::consume(client, ends, killed));
+            let from = ends.clone();
+            let consumer = scope.spawn(move || load::consume(client, from, killed));
+            let client = Client::connect(address(&mut self.random, &self.broker));
+            let changes = &mut self.changes;
+            let changes = scope.spawn(move || changes.run(client, &ends, killed));
             std::thread::sleep(load);
             killed.store(true, Ordering::SeqCst);
             self.broker.kill();
             let news: Vec<_> = producers.into_iter().map(|p| p.join().unwrap()).collect();
+            changes.join().unwrap();
             (consumer.join().unwrap(), news)
         });
         news.into_iter().for_each(|news| self.ledger.note(news));
         self.ledger.note_seen(seen);
+    }
+
+    /// What was created, changed and deleted before and during the load.
+    fn check_changes(&mut self) {
+        let mut client = self.client();
+        self.changes.check(&mut client);
+        for partition in 0..PARTITIONS {
+            let log_start = self.changes.log_start(partition);
+            self.ledger.trim(partition, log_start);
+        }
     }
 
     /// Everything from where the last check ended.
@@ -169,11 +190,6 @@ impl Run {
         let mut client = self.client();
         for partition in 0..PARTITIONS {
             let from = self.ledger.end(partition);
-            let log_start = fetch(&mut client, TOPIC, partition, from).log_start_offset;
-            assert_eq!(
-                log_start, self.log_starts[&partition],
-                "the log start moved"
-            );
             let batches = read_all(&mut client, TOPIC, partition, from);
             self.ledger.check_news(partition, &batches);
         }
@@ -185,7 +201,7 @@ impl Run {
         self.check_news();
         let mut client = self.client();
         for partition in 0..PARTITIONS {
-            let log_start = self.log_starts[&partition];
+            let log_start = self.changes.log_start(partition);
             let batches = read_all(&mut client, TOPIC, partition, log_start);
             self.ledger.check_all(partition, log_start, &batches);
         }
@@ -214,12 +230,15 @@ impl Run {
         }
         let mut client = self.client();
         for partition in 0..PARTITIONS {
-            let (start, end) = (self.log_starts[&partition], self.ledger.end(partition));
+            let (start, end) = (
+                self.changes.log_start(partition),
+                self.ledger.end(partition),
+            );
             if end > start {
                 // Anywhere, often in the middle of a batch.
                 let to = end - self.random.below((end - start) as u64 / 4 + 1) as i64;
                 assert_eq!(delete_records(&mut client, TOPIC, partition, to), Ok(to));
-                self.log_starts.insert(partition, to);
+                self.changes.note_log_start(partition, to);
                 self.ledger.trim(partition, to);
             }
         }
