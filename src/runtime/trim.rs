@@ -10,8 +10,8 @@ use std::time::Duration;
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// CPU time between two looks, milliseconds, below which the process counts as idle.
 const IDLE_CPU_MS_MAX: u64 = 50;
-/// CPU time since the last time, milliseconds, below which there is nothing worth giving back.
-const WORK_CPU_MS_MIN: u64 = 100;
+/// CPU time since the last time, milliseconds, below which there is nothing to give back.
+const WORK_CPU_MS_MIN: u64 = 20;
 
 /// Looks after the memory for the life of the process, on a thread of its own: the allocator
 /// may take milliseconds over it.
