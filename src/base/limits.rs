@@ -105,11 +105,24 @@ pub const RESPONSE_BYTES_QUEUED_MAX: usize = MIB;
 /// Bytes that a fetch gets although the budget for responses is used up: enough to go on.
 pub const FETCH_BYTES_WITHOUT_BUDGET: usize = 128 * KIB;
 /// Requests above this size share a part of the memory of their own, so that a few of them
-/// cannot hold up all that are merely larger than a read buffer.
+/// cannot hold up all that are merely larger than a chunk.
 pub const LARGE_REQUEST_BYTES: usize = 2 * MIB;
-/// A request larger than a read buffer must come on without a pause of this length,
-/// milliseconds: it holds memory that others wait for.
+/// Part of a shard's memory that large requests may have, one in so many: the largest request
+/// that is read is what fits there. As much again is for requests that merely fit no chunk.
+pub const REQUEST_MEMORY_PARTS: usize = 16;
+/// Memory for requests that fit no chunk is taken in multiples of this, bytes.
+pub const REQUEST_ROUNDING_BYTES: usize = 64 * KIB;
+/// What a request may have besides its largest batch: header, topic name, other fields.
+pub const REQUEST_OVERHEAD_BYTES: usize = 64 * KIB;
+/// A request that holds memory must come on without a pause of this length, milliseconds.
 pub const REQUEST_STALL_MS_MAX: u64 = 30 * 1000;
+/// The same while others wait for that memory.
+pub const REQUEST_STALL_CONTENDED_MS_MAX: u64 = 1000;
+/// A request that holds memory must have come whole after this many milliseconds, and one more
+/// for each [`REQUEST_BYTES_PER_MS_MIN`] of it. While others wait, what is due must be here.
+pub const REQUEST_MS_MAX: u64 = 60 * 1000;
+/// See [`REQUEST_MS_MAX`].
+pub const REQUEST_BYTES_PER_MS_MIN: usize = 256;
 /// Descriptors that connections never get: for the process, and for each shard's rings, WAL
 /// segments and manifests.
 pub const DESCRIPTORS_KEPT: u64 = 32;
@@ -117,8 +130,20 @@ pub const DESCRIPTORS_KEPT: u64 = 32;
 pub const DESCRIPTORS_KEPT_PER_SHARD: u64 = 96;
 /// Most connections on one shard.
 pub const CONNECTIONS_PER_SHARD_MAX: usize = 10_000;
-/// Bytes a connection's read buffer grows to.
-pub const READ_BUFFER_BYTES_MAX: usize = 256 * KIB;
+/// Bytes of the memory that the connections of a shard read into together, one at a time.
+pub const READ_CHUNK_BYTES: usize = 512 * KIB;
+/// Most memory that a shard has in chunks, bytes, whatever its share.
+pub const READ_CHUNKS_BYTES_MAX: u64 = 64 * MIB as u64;
+/// Requests up to this size, their length included, end in the chunk where they begin: so much
+/// of each is kept for the last one in it.
+pub const READ_IN_PLACE_BYTES_MAX: usize = 128 * KIB;
+/// Bytes of one read from a socket at first, and most, as a connection turns out to be busy.
+pub const READ_BYTES_MIN: usize = 4 * KIB;
+/// See [`READ_BYTES_MIN`].
+pub const READ_BYTES_MAX: usize = 256 * KIB;
+/// Bytes of a half-read request, or of a request that is being handled, that a connection may
+/// keep in memory of its own, outside of every budget.
+pub const READ_CARRIED_BYTES_MAX: usize = 4 * KIB;
 /// Most requests in one shard's mailbox, and most replies one shard waits for.
 pub const MAILBOX_REQUESTS_MAX: usize = 1024;
 /// Most long polls that one shard has open on others.
@@ -131,17 +156,15 @@ pub const SOCKET_WRITE_PIECES_MAX: usize = 256;
 pub const SOCKET_STALL_MS_MAX: u64 = 60 * 1000;
 /// A connection that sends nothing for this long is closed (Kafka: `connections.max.idle.ms`).
 pub const CONNECTION_IDLE_MS_MAX: u64 = 10 * 60 * 1000;
-/// Read buffers that a connection keeps to use again; more than this are in use only while
-/// the disk is behind.
-pub const READ_BUFFERS_KEPT: usize = 8;
-/// Bytes of a fresh connection's read buffer.
-pub const READ_BUFFER_BYTES_MIN: usize = 4 * KIB;
 /// Most fetch sessions on one shard (Kafka: `max.incremental.fetch.session.cache.slots`).
 pub const FETCH_SESSIONS_MAX: usize = 1000;
 /// Most bytes in one Fetch response (Kafka: `fetch.max.bytes`, 55 MiB).
 pub const FETCH_BYTES_MAX: usize = 55 * MIB;
 /// Longest long poll honoured, milliseconds.
 pub const FETCH_WAIT_MS_MAX: u64 = 5 * 60 * 1000;
+/// The same for a request above [`READ_CARRIED_BYTES_MAX`], which holds memory that others may
+/// wait for (Kafka's default of `fetch.max.wait.ms`); the client asks again.
+pub const LARGE_FETCH_WAIT_MS_MAX: i32 = 500;
 /// Bytes of foreign records between two batches that are read along rather than apart.
 pub const COLD_READ_GAP_BYTES_MAX: u32 = 64 * KIB as u32;
 /// Most bytes of one read from a WAL segment for consumers; one batch may be larger.
@@ -185,4 +208,15 @@ const _: () = assert!(WAL_SEGMENT_BYTES_MIN.is_multiple_of(WAL_ALIGN));
 const _: () = assert!(WAL_BLOCK_BYTES_TARGET < WAL_BLOCK_BYTES_MAX);
 const _: () = assert!(WAL_BLOCK_BYTES_MAX + WAL_ALIGN < WAL_SEGMENT_BYTES_MAX);
 const _: () = assert!(WAL_SPARE_SEGMENTS + WAL_RESERVE_SEGMENTS < WAL_SEGMENTS_MIN);
-const _: () = assert!(READ_BUFFER_BYTES_MAX <= FRAME_BYTES_MAX);
+const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX && READ_CARRIED_BYTES_MAX <= READ_BYTES_MIN);
+// What is carried, and a read, fit a chunk beside the room for the last request in it.
+const _: () = assert!(READ_IN_PLACE_BYTES_MAX + READ_CHUNK_BYTES / 4 <= READ_CHUNK_BYTES);
+const _: () = assert!(READ_CARRIED_BYTES_MAX < READ_CHUNK_BYTES / 32);
+const _: () = assert!(READ_IN_PLACE_BYTES_MAX < LARGE_REQUEST_BYTES);
+// Of the smallest budget, one request of every kind can always be read: a batch of Kafka's
+// default size, and each that is not large.
+const _: () = assert!(
+    BATCH_BYTES_DEFAULT + REQUEST_OVERHEAD_BYTES + REQUEST_ROUNDING_BYTES <= LARGE_REQUEST_BYTES
+);
+const _: () = assert!(LARGE_REQUEST_BYTES * REQUEST_MEMORY_PARTS <= MEMORY_PER_SHARD_MIN);
+const _: () = assert!(MEMORY_PER_SHARD_MIN / 8 >= 4 * READ_CHUNK_BYTES);

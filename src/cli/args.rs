@@ -113,7 +113,8 @@ pub(super) struct SettingsArgs {
     )]
     pub(super) data_dir: Option<String>,
 
-    /// Memory budget of the broker, like 4GiB [default: a quarter of what this process may use]
+    /// Memory budget of the broker, like 4GiB [default: a quarter of what this process may use].
+    /// The largest request it reads is a sixteenth of one core's share, at most 100MiB
     #[arg(
         long,
         env = "CORELANE_MEMORY",

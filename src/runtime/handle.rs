@@ -18,6 +18,7 @@ use super::event::Event;
 use super::files::Files;
 use super::gate::DurableGate;
 use super::mesh::Mesh;
+use super::read_pool::ReadPool;
 use super::serve::{self, Wake};
 use super::units::Units;
 
@@ -30,10 +31,14 @@ pub struct ShardHandle(Rc<ShardCell>);
 pub struct Budget {
     /// Reads from the WAL.
     pub cold_bytes: u64,
-    /// Requests larger than a read buffer, of ordinary size.
+    /// Chunks that sockets are read into.
+    pub chunk_bytes: u64,
+    /// Requests that fit no chunk, of ordinary size.
     pub request_bytes: u64,
     /// Requests above [`LARGE_REQUEST_BYTES`](crate::base::limits::LARGE_REQUEST_BYTES).
     pub large_request_bytes: u64,
+    /// Requests that are kept while they are handled, as others came with them.
+    pub parked_bytes: u64,
     /// Fetched records that are not sent yet.
     pub response_bytes: u64,
 }
@@ -54,10 +59,10 @@ pub struct ShardCell {
     pub(super) woken: RefCell<HashMap<WaiterId, Wake>>,
     /// Memory of reads from the WAL.
     pub(super) cold_units: Units,
-    /// Memory of requests that are larger than a read buffer, until they are handled.
-    pub request_units: Units,
-    /// The same for very large ones, which must not take it all.
-    pub large_request_units: Units,
+    /// Memory that sockets are read into.
+    pub read_pool: ReadPool,
+    /// Memory of requests that were taken out of there because handling them may take long.
+    pub parked_units: Units,
     /// Memory of fetched records, until they are sent.
     pub response_units: Units,
     /// Raised once: the broker is to stop.
@@ -87,8 +92,12 @@ impl ShardHandle {
             catalog_turn: Semaphore::new(1),
             woken: RefCell::default(),
             cold_units: Units::new(budget.cold_bytes),
-            request_units: Units::new(budget.request_bytes),
-            large_request_units: Units::new(budget.large_request_bytes),
+            read_pool: ReadPool::new(
+                budget.chunk_bytes,
+                budget.request_bytes,
+                budget.large_request_bytes,
+            ),
+            parked_units: Units::new(budget.parked_bytes),
             response_units: Units::new(budget.response_bytes),
             stopping: Cell::new(false),
             stop: Event::default(),

@@ -17,7 +17,7 @@ use super::files::Files;
 use super::handle::{Budget, ShardHandle};
 use super::mesh::{self, Mesh, MeshPart};
 use super::pace::{self, Pace};
-use super::{inbox, segments, sleep_ms, upkeep, wal};
+use super::{inbox, segments, sleep_ms, trim, upkeep, wal};
 use crate::base::{Lsn, SegmentId};
 use crate::shard::{RecoveredShard, Shard};
 use crate::wal::{Recovered, WalConfig};
@@ -97,6 +97,7 @@ pub fn run(starts: Vec<ShardStart>, shared: &Shared) -> anyhow::Result<()> {
             })?;
         executors.push(executor);
     }
+    trim::start().context("cannot start a thread")?;
     pacemaker.run(count);
     for executor in executors {
         executor.join().map_err(std::io::Error::from)??;

@@ -1,7 +1,7 @@
 //! One client connection as bytes: a socket that a reading and a writing task
 //! share on one core.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -9,18 +9,24 @@ use std::net::SocketAddr;
 use std::os::fd::{FromRawFd, IntoRawFd};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures_lite::future;
 use futures_lite::io::{AsyncRead, AsyncWrite};
 use glommio::net::{TcpListener, TcpStream};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use super::read_buffer::ReadBuffer;
+use super::event::Event;
+use super::read_buffer::{Next, ReadBuffer};
+use super::read_pool::ReadPool;
 use crate::base::limits::{
-    CONNECTION_IDLE_MS_MAX, SOCKET_STALL_MS_MAX, SOCKET_WRITE_BYTES_MAX, SOCKET_WRITE_PIECES_MAX,
+    CONNECTION_IDLE_MS_MAX, READ_CARRIED_BYTES_MAX, SOCKET_STALL_MS_MAX, SOCKET_WRITE_BYTES_MAX,
+    SOCKET_WRITE_PIECES_MAX,
 };
+use crate::kafka::frame::LENGTH_BYTES;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -93,7 +99,8 @@ impl Listener {
 pub struct Connection {
     stream: Rc<RefCell<TcpStream>>,
     peer: SocketAddr,
-    read_timeout_ms: Rc<Cell<u64>>,
+    /// We have ended reading.
+    ended: Rc<Event>,
 }
 
 impl Connection {
@@ -102,23 +109,15 @@ impl Connection {
         stream
             .set_write_timeout(Some(Duration::from_millis(SOCKET_STALL_MS_MAX)))
             .map_err(io::Error::from)?;
+        stream
+            .set_read_timeout(Some(Duration::from_millis(CONNECTION_IDLE_MS_MAX)))
+            .map_err(io::Error::from)?;
         let peer = stream.peer_addr().map_err(io::Error::from)?;
         Ok(Connection {
             stream: Rc::new(RefCell::new(stream)),
             peer,
-            read_timeout_ms: Rc::new(Cell::new(0)),
+            ended: Rc::default(),
         })
-    }
-
-    fn set_read_timeout(&self, ms: u64) -> io::Result<()> {
-        if self.read_timeout_ms.replace(ms) != ms {
-            let timeout = Some(Duration::from_millis(ms));
-            self.stream
-                .borrow()
-                .set_read_timeout(timeout)
-                .map_err(io::Error::from)?;
-        }
-        Ok(())
     }
 
     /// The other end.
@@ -126,24 +125,66 @@ impl Connection {
         self.peer
     }
 
-    /// Appends what the socket has to `buffer`; 0 when the peer has closed. `frame`
-    /// is the size of the frame that is being read, 0 while it is not known. An error when
-    /// nothing comes for `stall_ms_max`, by default the longest that a client may be idle.
-    pub async fn read(
+    /// Reads what the socket has into `buffer`, in memory of `pool`; 0 when the peer has
+    /// closed. An error when nothing comes for longer than a client may be idle.
+    pub async fn read(&self, buffer: &mut ReadBuffer, pool: &ReadPool) -> io::Result<usize> {
+        loop {
+            match buffer.next() {
+                Next::Fill => {
+                    let n = poll_fn(|cx| self.poll_read(cx, buffer.room())).await?;
+                    buffer.on_filled(n);
+                    return Ok(n);
+                }
+                Next::Lease(frame) => {
+                    let lease = self.until_ended(pool.lease(frame)).await?;
+                    buffer.put_into(lease, frame);
+                }
+                Next::Read { wait } => {
+                    match poll_fn(|cx| self.poll_read_chunk(cx, buffer, pool)).await? {
+                        Some(n) => return Ok(n),
+                        None if wait => self.until_ended(pool.wait_for_chunk()).await?,
+                        None => {
+                            return poll_fn(|cx| self.poll_read_few(cx, buffer)).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads into the open chunk; `None` if there is none with room.
+    fn poll_read_chunk(
         &self,
+        cx: &mut Context<'_>,
         buffer: &mut ReadBuffer,
-        frame: usize,
-        stall_ms_max: Option<u64>,
-    ) -> io::Result<usize> {
-        self.set_read_timeout(stall_ms_max.unwrap_or(CONNECTION_IDLE_MS_MAX))?;
-        let space = buffer.space(frame);
-        let n = poll_fn(|cx| {
-            let mut stream = self.stream.borrow_mut();
-            Pin::new(&mut *stream).poll_read(cx, space)
-        })
-        .await?;
-        buffer.filled(n);
-        Ok(n)
+        pool: &ReadPool,
+    ) -> Poll<io::Result<Option<usize>>> {
+        let read = pool.with_chunk(|chunk| {
+            let n = ready!(self.poll_read(cx, buffer.offer(chunk)))?;
+            if n > 0 {
+                buffer.take(chunk, n);
+            }
+            Poll::Ready(Ok(Some(n)))
+        });
+        read.unwrap_or(Poll::Ready(Ok(None)))
+    }
+
+    /// Reads as much as a connection may keep in memory of its own.
+    fn poll_read_few(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuffer,
+    ) -> Poll<io::Result<usize>> {
+        let mut memory = [0; READ_CARRIED_BYTES_MAX + LENGTH_BYTES];
+        let few = memory.get_mut(..buffer.few()).unwrap_or_default();
+        let n = ready!(self.poll_read(cx, few))?;
+        buffer.take_few(few.get(..n).unwrap_or_default());
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, memory: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut stream = self.stream.borrow_mut();
+        Pin::new(&mut *stream).poll_read(cx, memory)
     }
 
     /// Writes all of `pieces`, in few system calls, and empties it.
@@ -183,7 +224,17 @@ impl Connection {
         self.end(std::net::Shutdown::Both).await;
     }
 
+    /// Waits for memory, but not when nobody will want it any more.
+    async fn until_ended<T>(&self, wait: impl Future<Output = T>) -> io::Result<T> {
+        let ended = async {
+            self.ended.wait().await;
+            Err(io::ErrorKind::ConnectionAborted.into())
+        };
+        future::or(async { Ok(wait.await) }, ended).await
+    }
+
     async fn end(&self, how: std::net::Shutdown) {
+        self.ended.raise();
         // An error means that the socket is gone already, which is what we want.
         let _ = poll_fn(|cx| self.stream.borrow().poll_shutdown(cx, how)).await;
     }

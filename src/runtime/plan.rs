@@ -8,16 +8,20 @@ use super::handle::Budget;
 use super::launch::ShardStart;
 use super::process;
 use crate::base::ShardId;
-use crate::base::limits::{MIB, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN};
+use crate::base::limits::{
+    MIB, READ_CHUNKS_BYTES_MAX, REQUEST_MEMORY_PARTS, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX,
+    WAL_SEGMENT_BYTES_MIN,
+};
 use crate::config::Settings;
 use crate::shard::{RecoveredShard, ShardConfig};
 use crate::wal::{Recovered, WalConfig};
 
 /// A WAL's budget is divided into this many segments, within the limits of their size.
 const SEGMENTS_PER_WAL: u64 = 64;
-/// What of a shard's memory goes to the tail, in eighths. Reads from the WAL, large requests
-/// and responses have one each; the last one is for the index, the producers and the program.
-const TAIL_EIGHTHS: u64 = 4;
+/// What of a shard's memory goes to the tail and to what sockets are read into, in eighths.
+/// Reads from the WAL, requests that fit no chunk and responses have one each; the last one is
+/// for the index, the producers, the connections and the program.
+const TAIL_AND_CHUNKS_EIGHTHS: u64 = 4;
 
 /// The configuration of each shard's core in the start number `incarnation`.
 pub fn shard_configs(settings: &Settings, incarnation: u32) -> Vec<ShardConfig> {
@@ -37,7 +41,8 @@ fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
 }
 
 fn tail_bytes(settings: &Settings) -> usize {
-    (settings.memory_per_shard() * TAIL_EIGHTHS / 8) as usize
+    let both = settings.memory_per_shard() * TAIL_AND_CHUNKS_EIGHTHS / 8;
+    (both - chunk_bytes(settings)) as usize
 }
 
 /// Bytes of registered memory that each shard should have for its WAL blocks.
@@ -79,13 +84,21 @@ pub fn shard_starts(
         .collect()
 }
 
+/// More would only be in use while the disk is far behind.
+fn chunk_bytes(settings: &Settings) -> u64 {
+    (settings.memory_per_shard() / 8).min(READ_CHUNKS_BYTES_MAX)
+}
+
 fn budget(settings: &Settings) -> Budget {
-    let eighth = settings.memory_per_shard() / 8;
+    let share = settings.memory_per_shard();
+    let request_bytes = share / REQUEST_MEMORY_PARTS as u64;
     Budget {
-        cold_bytes: eighth,
-        request_bytes: eighth / 2,
-        large_request_bytes: eighth / 2,
-        response_bytes: eighth,
+        cold_bytes: share / 8,
+        chunk_bytes: chunk_bytes(settings),
+        request_bytes,
+        large_request_bytes: request_bytes,
+        parked_bytes: share / 32,
+        response_bytes: share / 8,
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use anyhow::Context;
 use futures_lite::future;
 
-use super::session::Activity;
+use super::stall::Activity;
 use super::{Services, session};
 use crate::base::ShardId;
 use crate::runtime::net::{Connection, Listener};
@@ -17,8 +17,8 @@ use crate::runtime::signals;
 /// Pause after a connection could not be accepted, milliseconds: most likely there are no
 /// descriptors left, and closing others takes a moment.
 const ACCEPT_RETRY_MS: u64 = 50;
-/// A session that reads nothing for this long, milliseconds, gives its read buffers back.
-const IDLE_LOOK_MS: u64 = 1000;
+/// Pause between two looks at all connections, milliseconds.
+const LOOK_MS: u64 = 250;
 /// How long a stop waits for connections to end, milliseconds.
 const DRAIN_MS_MAX: u64 = 5000;
 
@@ -41,7 +41,7 @@ pub async fn serve(services: Services) -> anyhow::Result<()> {
         });
     }
     let connections = Connections::default();
-    crate::runtime::spawn(look_for_idle(connections.clone()));
+    crate::runtime::spawn(look_for_stalls(services.clone(), connections.clone()));
     future::or(accept(&listener, &services, &connections), shard.stopped()).await;
     drop(listener);
     drain(&connections).await;
@@ -88,14 +88,22 @@ async fn wait_for_room(services: &Services, connections: &Connections) {
     }
 }
 
-/// Has sessions that read nothing give their memory back.
-async fn look_for_idle(connections: Connections) {
+/// Ends connections that hold memory and do not get on.
+async fn look_for_stalls(services: Services, connections: Connections) {
+    let pool = &services.shard.read_pool;
     loop {
-        crate::runtime::sleep_ms(IDLE_LOOK_MS).await;
-        connections
-            .borrow()
-            .values()
-            .for_each(|(_, activity)| activity.look());
+        crate::runtime::sleep_ms(LOOK_MS).await;
+        let now_ms = services.shard.now().mono_ms;
+        let mut over = Vec::new();
+        for (connection, activity) in connections.borrow().values() {
+            if let Some(why) = activity.look(now_ms, |share| pool.is_short(share)) {
+                over.push((connection.clone(), why));
+            }
+        }
+        for (connection, why) in over {
+            tracing::info!(peer = %connection.peer(), why, "connection closed");
+            connection.shutdown().await;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod listener;
 mod producer_ids;
 mod router;
 mod session;
+mod stall;
 mod start;
 
 use std::cell::RefCell;

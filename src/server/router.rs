@@ -53,6 +53,13 @@ impl Ready {
     }
 }
 
+/// Whether the request's own memory is kept until the WAL has copied it, which is soon: a
+/// produce. Any other is decoded and done with, but that may take its time.
+pub fn is_kept_by_the_wal(frame: &[u8]) -> bool {
+    let key = frame.first_chunk().map(|key| i16::from_be_bytes(*key));
+    key == Some(ApiKey::Produce.key())
+}
+
 /// Answers one frame. An error means that the connection must be closed.
 pub async fn answer(
     services: &Services,

@@ -6,22 +6,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
 use std::rc::Rc;
 
-use bytes::{Buf, Bytes, BytesMut};
-use futures_lite::future;
+use bytes::{Bytes, BytesMut};
 
 use super::Services;
 use super::router::{self, Answer, Ready};
+use super::stall::Activity;
 use crate::base::limits::{
-    CONNECTION_IN_FLIGHT_MAX, LARGE_REQUEST_BYTES, READ_BUFFER_BYTES_MAX, REQUEST_STALL_MS_MAX,
+    CONNECTION_IN_FLIGHT_MAX, READ_CARRIED_BYTES_MAX, READ_IN_PLACE_BYTES_MAX,
     RESPONSE_BYTES_QUEUED_MAX, SOCKET_WRITE_BYTES_MAX, SOCKET_WRITE_PIECES_MAX,
 };
-use crate::kafka::frame::{self, LENGTH_BYTES};
 use crate::runtime::event::Event;
 use crate::runtime::net::Connection;
-use crate::runtime::read_buffer::ReadBuffer;
+use crate::runtime::read_buffer::{ReadBuffer, ReadError};
 use crate::runtime::units::Held;
 
 /// What the two tasks of a session share.
@@ -40,26 +38,8 @@ struct Session {
     ending: Cell<bool>,
     /// The socket failed: nothing can be sent any more.
     broken: Cell<bool>,
-}
-
-/// What tells an idle session from a busy one.
-#[derive(Default)]
-pub struct Activity {
-    reads: Cell<u64>,
-    seen: Cell<u64>,
-    is_large: Cell<bool>,
-    /// Raised when nothing was read for a while, to give memory back.
-    idle: Event,
-}
-
-impl Activity {
-    /// To be called now and then: a session that has read nothing since the last call gives
-    /// its read buffers back.
-    pub fn look(&self) {
-        if self.seen.replace(self.reads.get()) == self.reads.get() && self.is_large.get() {
-            self.idle.raise();
-        }
-    }
+    /// How often the client did not read its responses.
+    times_behind: Cell<u64>,
 }
 
 /// Serves `connection` until either side ends it.
@@ -74,6 +54,7 @@ pub async fn run(connection: Connection, services: Services, activity: Rc<Activi
         drained: Event::default(),
         ending: Cell::new(false),
         broken: Cell::new(false),
+        times_behind: Cell::new(0),
     });
     let writer = crate::runtime::start({
         let session = session.clone();
@@ -88,14 +69,14 @@ pub async fn run(connection: Connection, services: Services, activity: Rc<Activi
 
 impl Session {
     async fn read_requests(&self) {
-        let mut buffer = ReadBuffer::default();
+        let pool = &self.services.shard.read_pool;
+        let mut buffer = ReadBuffer::new(pool, self.activity.begun.clone());
         let mut scratch = BytesMut::new();
-        let mut wanted = 0;
-        // Memory for the rest of a request that fits no read buffer, until it is handled.
-        let mut large: Option<Held> = None;
         while !self.broken.get() {
-            self.reserve(&buffer, wanted, &mut large).await;
-            match self.read_some(&mut buffer, wanted, large.is_some()).await {
+            self.activity.reading.set(true);
+            let read = self.connection.read(&mut buffer, pool).await;
+            self.activity.reading.set(false);
+            match read {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) => {
@@ -107,93 +88,41 @@ impl Session {
             // The disk begins while the batches are still in the cache, and what was read can
             // be read into again.
             crate::runtime::yield_now().await;
-            match handled {
-                Some(bytes) if bytes == wanted => {}
-                Some(bytes) => {
-                    wanted = bytes;
-                    large = None;
-                }
-                None => return,
+            if handled.is_none() {
+                return;
             }
         }
     }
 
-    /// Takes memory for a large frame as it comes: its length alone takes nothing.
-    async fn reserve(&self, buffer: &ReadBuffer, wanted: usize, large: &mut Option<Held>) {
-        if wanted <= READ_BUFFER_BYTES_MAX {
-            return;
-        }
-        let needed = buffer.bytes_needed(wanted) as u64;
-        let shard = &self.services.shard;
-        let units = if wanted > LARGE_REQUEST_BYTES {
-            &shard.large_request_units
-        } else {
-            &shard.request_units
-        };
-        match large {
-            Some(held) => held.grow_to(needed).await,
-            None => *large = Some(units.take(needed).await),
-        }
-    }
-
-    /// Reads what the socket has. Without anything to read for a while, the buffer's memory
-    /// goes back first.
-    async fn read_some(
-        &self,
-        buffer: &mut ReadBuffer,
-        wanted: usize,
-        large: bool,
-    ) -> io::Result<usize> {
-        let stall_ms_max = large.then_some(REQUEST_STALL_MS_MAX);
-        self.activity.reads.set(self.activity.reads.get() + 1);
+    /// Handles every whole frame in `buffer`; `None` when the connection is to be closed.
+    async fn handle_frames(&self, buffer: &mut ReadBuffer, scratch: &mut BytesMut) -> Option<()> {
+        let peer = self.connection.peer();
         loop {
-            self.activity.is_large.set(buffer.is_large());
-            let read = async { Some(self.connection.read(buffer, wanted, stall_ms_max).await) };
-            let idle = async {
-                self.activity.idle.wait().await;
-                None
-            };
-            match future::or(read, idle).await {
-                Some(result) => return result,
-                None => buffer.release(),
-            }
-        }
-    }
-
-    /// Handles every whole frame in `buffer`. Gives the size of the frame whose rest is
-    /// still to come, 0 if not known; `None` when the connection is to be closed.
-    async fn handle_frames(
-        &self,
-        buffer: &mut ReadBuffer,
-        scratch: &mut BytesMut,
-    ) -> Option<usize> {
-        loop {
-            let wanted = match frame::frame_length(buffer.bytes()) {
-                Ok(None) => return Some(0),
-                Ok(Some(length)) => LENGTH_BYTES + length,
-                Err(error) => {
-                    tracing::debug!(peer = %self.connection.peer(), %error, "connection closed");
+            match buffer.next_frame() {
+                Ok(None) => return Some(()),
+                Ok(Some(frame)) => self.handle_frame(frame, scratch).await?,
+                Err(error @ ReadError::TooLarge { .. }) => {
+                    tracing::info!(%peer, %error, "connection closed");
                     return None;
                 }
-            };
-            if buffer.bytes().len() < wanted {
-                return Some(wanted);
+                Err(error) => {
+                    tracing::debug!(%peer, %error, "connection closed");
+                    return None;
+                }
             }
-            let mut frame = buffer.split(wanted);
-            frame.advance(LENGTH_BYTES);
-            self.handle_frame(&frame, scratch).await?;
             crate::runtime::yield_if_needed().await;
         }
     }
 
-    async fn handle_frame(&self, frame: &Bytes, scratch: &mut BytesMut) -> Option<()> {
-        while self.is_far_behind() {
-            self.drained.wait().await;
+    async fn handle_frame(&self, frame: Bytes, scratch: &mut BytesMut) -> Option<()> {
+        if self.is_far_behind() {
+            self.wait_for_reader().await;
         }
         if self.broken.get() {
             return None;
         }
-        match router::answer(&self.services, frame, scratch).await {
+        let (frame, _parked) = self.park(frame);
+        match router::answer(&self.services, &frame, scratch).await {
             Ok(Answer::Nothing) => {}
             Ok(answer) => {
                 let bytes = self.queued_bytes.get() + answer.bytes();
@@ -207,6 +136,32 @@ impl Session {
             }
         }
         Some(())
+    }
+
+    /// Copies a request whose handling may take long, like a long poll, out of the memory that
+    /// it shares with others. Where there is no room for that, it stays.
+    fn park(&self, frame: Bytes) -> (Bytes, Option<Held>) {
+        if frame.len() > READ_IN_PLACE_BYTES_MAX || router::is_kept_by_the_wal(&frame) {
+            return (frame, None);
+        }
+        if frame.len() <= READ_CARRIED_BYTES_MAX {
+            return (Bytes::copy_from_slice(&frame), None);
+        }
+        let units = &self.services.shard.parked_units;
+        match units.try_take(frame.len() as u64) {
+            Some(held) => (Bytes::copy_from_slice(&frame), Some(held)),
+            None => (frame, None),
+        }
+    }
+
+    /// Waits while the client does not read its responses.
+    async fn wait_for_reader(&self) {
+        self.times_behind.set(self.times_behind.get() + 1);
+        self.activity.behind.set(Some(self.times_behind.get()));
+        while self.is_far_behind() {
+            self.drained.wait().await;
+        }
+        self.activity.behind.set(None);
     }
 
     /// Whether the client does not read its responses: then its requests are not read either.

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use corelane::kafka::messages::fetch::FetchRequest;
 
 use super::bystander::Bystander;
-use crate::common::batches::batch_of;
+use crate::common::batches::{batch_of, one};
 use crate::common::broker::{Broker, Options, resident_bytes_of};
 use crate::common::client::Client;
 use crate::common::ops::{
-    FETCH_BY_NAME, PRODUCE_BY_NAME, create_topic, fetch_request, fetched, produce_request, produced,
+    FETCH_BY_NAME, PRODUCE_BY_NAME, create_topic, fetch_request, fetched, must_produce,
+    produce_request, produced,
 };
 use crate::common::random::Random;
 
@@ -28,6 +29,38 @@ fn start() -> Broker {
         wal_disk_mib: 1024,
         ..Options::default()
     })
+}
+
+/// A broker with as little memory as it takes.
+fn start_small() -> Broker {
+    Broker::start_with(Options {
+        memory_mib: 64,
+        wal_disk_mib: 512,
+        ..Options::default()
+    })
+}
+
+/// A whole Produce request with one record of `bytes`.
+fn produce_frame(topic: &str, partition: i32, bytes: usize) -> Vec<u8> {
+    let batch = one(&vec![3; bytes]);
+    Client::encode(
+        PRODUCE_BY_NAME,
+        1,
+        &produce_request(topic, partition, batch),
+    )
+}
+
+/// Connections to both shards that have each sent `begin` and do not go on.
+fn left_in_the_middle(broker: &Broker, count: u16, begin: &[u8]) -> Vec<Client> {
+    let mut left = Vec::new();
+    for i in 0..count {
+        let mut client = broker.client_of(i % 2);
+        client.set_patience(Duration::from_millis(20));
+        // The broker reads no more than it has memory for, so not all of it may be taken.
+        let _ = client.try_send_raw(begin);
+        left.push(client);
+    }
+    left
 }
 
 /// Watches the resident memory of a broker.
@@ -133,5 +166,144 @@ fn consumers_that_never_read_their_responses() {
     bystander.finish();
     gauge.finish("consumers that never read");
     drop(stalled);
+    broker.stop();
+}
+
+/// Sends much on `clients`, and fetches much, with many requests in flight on each.
+fn be_busy(clients: &mut [Client], topic: &str) {
+    for round in 0..2 {
+        for (i, client) in clients.iter_mut().enumerate() {
+            let partition = (i % 2) as i32;
+            for _ in 0..2 {
+                let batch = one(&vec![round; 150_000]);
+                client.send(PRODUCE_BY_NAME, &produce_request(topic, partition, batch));
+            }
+            let mut request = fetch_request(topic, partition, 0);
+            request.max_bytes = 300_000;
+            client.send(FETCH_BY_NAME, &request);
+        }
+        for client in clients.iter_mut() {
+            while client.outstanding() > 0 {
+                client.receive();
+            }
+        }
+    }
+}
+
+#[test]
+fn connections_that_idle_after_much_traffic() {
+    const CONNECTIONS: u16 = 400;
+    let mut broker = start();
+    create_topic(&mut broker.client(), "busy", 2, &[]);
+    let gauge = Gauge::start(&broker);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let connections = (0..CONNECTIONS / 4).map(|i| broker.client_of(i / 2 % 2));
+            let mut clients: Vec<Client> = connections.collect();
+            std::thread::spawn(move || {
+                be_busy(&mut clients, "busy");
+                clients
+            })
+        })
+        .collect();
+    let mut idle = Vec::new();
+    for thread in threads {
+        idle.extend(thread.join().unwrap());
+    }
+    // What was taken for the traffic goes back to the kernel.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while broker.resident_bytes() > u64::from(MEMORY_MIB) << 20 {
+        assert!(
+            Instant::now() < deadline,
+            "{} MiB",
+            broker.resident_bytes() >> 20
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    gauge.finish("400 connections after much traffic");
+    drop(idle);
+    broker.stop();
+}
+
+#[test]
+fn large_requests_that_never_end() {
+    let mut broker = start();
+    create_topic(&mut broker.client(), "giant", 2, &[]);
+    let gauge = Gauge::start(&broker);
+    let bystander = Bystander::start(&broker, 1000);
+    // Just what fits a shard's share for such requests.
+    let giant = produce_frame("giant", 0, 4_100_000);
+    let mut dribbling = left_in_the_middle(&broker, 150, &giant[..2_000_000]);
+    for _ in 0..10 {
+        for client in &mut dribbling {
+            let _ = client.try_send_raw(&[3]);
+        }
+    }
+    bystander.finish();
+    gauge.finish("giants that never end");
+    drop(dribbling);
+    broker.stop();
+}
+
+#[test]
+fn requests_beyond_the_budget_are_refused_at_their_length() {
+    let mut broker = start();
+    let mut client = broker.client();
+    client.send_raw(&(4i32 << 20).to_be_bytes()).unwrap();
+    assert!(client.is_closed_by_broker());
+    broker.stop();
+    // The log is whole once the process has ended.
+    assert!(broker.has_logged("is larger than"), "{}", broker.log());
+    assert!(broker.has_logged("--memory"), "{}", broker.log());
+}
+
+#[test]
+fn half_sent_requests_hold_up_nobody_for_long() {
+    let mut broker = start_small();
+    create_topic(&mut broker.client(), "half", 2, &[]);
+    let whole = produce_frame("half", 0, 900_000);
+    let left = left_in_the_middle(&broker, 200, &whole[..450_000]);
+    // Smaller requests have memory of their own.
+    let bystander = Bystander::start(&broker, 50_000);
+    std::thread::sleep(Duration::from_millis(500));
+    bystander.finish();
+    drop(left);
+    must_produce(&mut broker.client(), "half", 0, one(&vec![1; 900_000]));
+    broker.stop();
+}
+
+#[test]
+fn a_request_has_its_turn_behind_half_sent_ones_of_its_size() {
+    let mut broker = start_small();
+    create_topic(&mut broker.client(), "turn", 2, &[]);
+    // In memory of their own, and in chunks.
+    for (bytes, count) in [(900_000, 12), (100_000, 120)] {
+        let whole = produce_frame("turn", 0, bytes);
+        let left = left_in_the_middle(&broker, count, &whole[..bytes / 2]);
+        let began = Instant::now();
+        must_produce(&mut broker.client(), "turn", 0, one(&vec![1; bytes]));
+        println!(
+            "{bytes} bytes behind {count} half-sent: {:.1?}",
+            began.elapsed()
+        );
+        drop(left);
+    }
+    broker.stop();
+    assert!(broker.has_logged("memory that others wait for"));
+}
+
+#[test]
+fn half_a_request_may_take_its_time_while_nobody_waits() {
+    let mut broker = start_small();
+    create_topic(&mut broker.client(), "slow", 2, &[]);
+    for bytes in [1000, 3000, 100_000, 900_000] {
+        let whole = produce_frame("slow", 0, bytes);
+        let mut client = broker.client();
+        let (first, last) = whole.split_at(whole.len() / 2);
+        client.send_raw(first).unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        client.send_raw(last).unwrap();
+        client.receive_raw();
+    }
     broker.stop();
 }

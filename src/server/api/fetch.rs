@@ -9,7 +9,10 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 
-use crate::base::limits::{FETCH_BYTES_MAX, FETCH_BYTES_WITHOUT_BUDGET, FETCH_WAIT_MS_MAX};
+use crate::base::limits::{
+    FETCH_BYTES_MAX, FETCH_BYTES_WITHOUT_BUDGET, FETCH_WAIT_MS_MAX, LARGE_FETCH_WAIT_MS_MAX,
+    READ_CARRIED_BYTES_MAX,
+};
 use crate::base::{Lsn, TopicId, TopicPartition};
 use crate::kafka::frame::RequestHeader;
 use crate::kafka::messages::fetch::{
@@ -35,7 +38,11 @@ pub async fn answer(
     reader: &mut Reader<'_>,
     scratch: &mut BytesMut,
 ) -> Result<Answer, WireError> {
-    let request = FetchRequest::decode(reader, header.version)?;
+    let bytes = reader.remaining();
+    let mut request = FetchRequest::decode(reader, header.version)?;
+    if bytes > READ_CARRIED_BYTES_MAX {
+        request.max_wait_ms = request.max_wait_ms.min(LARGE_FETCH_WAIT_MS_MAX);
+    }
     let (response, held) = handle(services, &request, header).await;
     let frame = response.encode(scratch, header.version, header.correlation_id);
     Ok(Answer::Ready(Ready {
