@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::task::Waker;
 
 use bytes::Bytes;
 use glommio::sync::Semaphore;
@@ -28,7 +29,7 @@ pub struct ShardHandle(Rc<ShardCell>);
 /// How much memory one shard may use for what, bytes. The tail's share is the core's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// Reads from the WAL.
+    /// Reads from the WAL that are under way.
     pub cold_bytes: u64,
     /// Requests larger than a read buffer, of ordinary size.
     pub request_bytes: u64,
@@ -52,7 +53,9 @@ pub struct ShardCell {
     /// The catalogue changes one request at a time.
     pub(super) catalog_turn: Semaphore,
     pub(super) woken: RefCell<HashMap<WaiterId, Wake>>,
-    /// Memory of reads from the WAL.
+    /// Fetches that wait for what is being read ahead.
+    pub(super) await_ahead: RefCell<Vec<Waker>>,
+    /// Memory of reads from the WAL that are under way.
     pub(super) cold_units: Units,
     /// Memory of requests that are larger than a read buffer, until they are handled.
     pub request_units: Units,
@@ -86,6 +89,7 @@ impl ShardHandle {
             files,
             catalog_turn: Semaphore::new(1),
             woken: RefCell::default(),
+            await_ahead: RefCell::default(),
             cold_units: Units::new(budget.cold_bytes),
             request_units: Units::new(budget.request_bytes),
             large_request_units: Units::new(budget.large_request_bytes),

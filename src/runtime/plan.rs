@@ -8,7 +8,9 @@ use super::handle::Budget;
 use super::launch::ShardStart;
 use super::process;
 use crate::base::ShardId;
-use crate::base::limits::{MIB, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN};
+use crate::base::limits::{
+    COLD_READS_BYTES_MAX, MIB, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
+};
 use crate::config::Settings;
 use crate::shard::{RecoveredShard, ShardConfig};
 use crate::wal::{Recovered, WalConfig};
@@ -32,6 +34,7 @@ fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
         shards: settings.cores,
         leader_epoch: i32::try_from(incarnation).unwrap_or(i32::MAX),
         tail_bytes: tail_bytes(settings),
+        read_ahead_bytes: read_ahead_bytes(settings) as usize,
         producer_expiration_ms: settings.producer_id_expiration_ms,
     }
 }
@@ -82,11 +85,17 @@ pub fn shard_starts(
 fn budget(settings: &Settings) -> Budget {
     let eighth = settings.memory_per_shard() / 8;
     Budget {
-        cold_bytes: eighth,
+        cold_bytes: COLD_READS_BYTES_MAX as u64,
         request_bytes: eighth / 2,
         large_request_bytes: eighth / 2,
         response_bytes: eighth,
     }
+}
+
+/// What is read ahead has all of the memory for cold reads but that for disk reads under way:
+/// reads that a consumer waits for never wait for it.
+fn read_ahead_bytes(settings: &Settings) -> u64 {
+    settings.memory_per_shard() / 8 - COLD_READS_BYTES_MAX as u64
 }
 
 fn wal_config(settings: &Settings, wal: u16, seed: u64) -> WalConfig {

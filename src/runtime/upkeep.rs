@@ -1,5 +1,5 @@
 //! What a shard does now and then: retention, reclaiming, trying again what found no
-//! room, and writing down that all is durable when it has nothing else to write.
+//! room, forgetting who did not come back, and writing down that all is durable when it has nothing else to write.
 
 use super::handle::ShardHandle;
 use super::{catalog, sleep_ms};
@@ -19,7 +19,8 @@ pub async fn drive(shard: ShardHandle, retention_interval_ms: u64) {
             next_retention = now.mono_ms + retention_interval_ms;
             shard.with(|core, now| core.check_retention(now));
         }
-        let snapshot = shard.with(|core, _| {
+        let snapshot = shard.with(|core, now| {
+            core.expire_readers(now);
             core.retry_segments();
             core.reclaim()
         });

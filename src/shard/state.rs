@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::readers::ColdReaders;
 use super::segments::SegmentNeeds;
 use super::tail::TailQueue;
 use super::waiters::{WaiterId, Waiters};
@@ -21,6 +22,8 @@ pub struct ShardConfig {
     pub leader_epoch: i32,
     /// Bytes of recent batches to keep in memory.
     pub tail_bytes: usize,
+    /// Bytes for what is read ahead for consumers that are far behind.
+    pub read_ahead_bytes: usize,
     /// How long an idle producer is remembered, milliseconds
     /// (Kafka: `producer.id.expiration.ms`).
     pub producer_expiration_ms: u64,
@@ -41,6 +44,7 @@ pub struct Shard {
     pub(super) segment_work: Option<(u16, crate::wal::SegmentWork)>,
     pub(super) tail: TailQueue,
     pub(super) waiters: Waiters,
+    pub(super) readers: ColdReaders,
     pub(super) needs: SegmentNeeds,
     /// Segments of WALs that this shard keeps, which other shards still need.
     pub(super) lent: BTreeMap<SegmentId, u16>,
