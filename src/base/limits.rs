@@ -175,6 +175,27 @@ pub const TAIL_BYTES_MIN: usize = 32 * MIB;
 /// How long the distance of a consumer from the end of the log counts for how much of the tail
 /// is kept, milliseconds; up to twice as long.
 pub const TAIL_READS_REMEMBERED_MS: u64 = 10 * 1000;
+/// Bytes of cold reads that one shard has under way on the disk, a larger single batch aside:
+/// enough to keep a disk busy, and little enough that a write of the WAL, which queues up with
+/// them, is done soon.
+pub const COLD_READS_BYTES_MAX: usize = 2 * MIB;
+/// Disk reads that one fetch has under way at a time.
+pub const COLD_READS_IN_FLIGHT_MAX: usize = 8;
+/// The same for one read ahead.
+pub const READ_AHEAD_IN_FLIGHT_MAX: usize = 4;
+/// Places at which one shard expects a consumer that reads from the WAL.
+pub const COLD_READERS_MAX: usize = 4096;
+/// How long such a consumer is expected, and what was read ahead for it kept, milliseconds; up to
+/// a round of upkeep longer.
+pub const COLD_READER_IDLE_MS: u64 = 2000;
+/// Reads ahead that one shard has under way.
+pub const READS_AHEAD_MAX: usize = 2;
+/// Most memory of one read ahead while it is under way, bytes: what is read and what is kept of it.
+pub const READ_AHEAD_BYTES_MAX: usize = 4 * MIB;
+/// Most disk reads in one read ahead.
+pub const READ_AHEAD_DISK_READS_MAX: usize = 32;
+/// Most batches in one read ahead.
+pub const READ_AHEAD_PIECES_MAX: usize = READ_PIECES_MAX;
 /// Most producer ids remembered by one partition; the longest idle goes first.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Most producers of one shard that are remembered because their first batch was refused.
@@ -220,3 +241,6 @@ const _: () = assert!(
 );
 const _: () = assert!(LARGE_REQUEST_BYTES * REQUEST_MEMORY_PARTS <= MEMORY_PER_SHARD_MIN);
 const _: () = assert!(MEMORY_PER_SHARD_MIN / 8 >= 4 * READ_CHUNK_BYTES);
+const _: () = assert!(COLD_READ_BYTES_MAX as usize <= COLD_READS_BYTES_MAX);
+const _: () = assert!(COLD_READS_BYTES_MAX <= MEMORY_PER_SHARD_MIN / 16);
+const _: () = assert!(COLD_READ_BYTES_MAX as usize <= READ_AHEAD_BYTES_MAX / 2);

@@ -7,7 +7,6 @@ use crate::base::{LogPosition, SegmentId};
 use crate::kafka::batch::{self, BatchHeader};
 
 use super::index::IndexEntry;
-use super::log::Partition;
 
 /// One whole batch on disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,49 +94,4 @@ pub fn verify_cold(read: &ColdRead, bytes: &[u8]) -> bool {
         && header.base_offset == read.base_offset
         && i64::from(header.last_offset_delta) == read.last_offset - read.base_offset
         && batch::crc_matches(bytes)
-}
-
-/// What lies ahead of a sequential reader in the segment it reads from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ahead {
-    /// Where the next batch begins.
-    pub position: LogPosition,
-    /// Bytes from there to the end of the last batch counted, what belongs to
-    /// other partitions included: what reading ahead costs.
-    pub span: u32,
-    /// Bytes of them that are this partition's: what it gains.
-    pub batch_bytes: u32,
-    /// Offset after the last batch counted.
-    pub next_offset: i64,
-}
-
-impl Partition {
-    /// What reading on from `offset` would find on disk within `span_max` bytes
-    /// of one segment; `None` where the log ends or is in memory.
-    pub fn read_ahead(&self, offset: i64, span_max: u32) -> Option<Ahead> {
-        let cold_end = self.tail.first_offset().unwrap_or(self.high_watermark());
-        let mut ahead: Option<Ahead> = None;
-        for entry in self.index.starting_at(offset.max(self.log_start())) {
-            let read = ColdRead::new(&entry);
-            if read.base_offset >= cold_end {
-                break;
-            }
-            let from = ahead.as_ref().map_or(read.position, |ahead| ahead.position);
-            let span = read.end().checked_sub(u64::from(from.offset));
-            let span = span.and_then(|span| u32::try_from(span).ok());
-            let Some(span) = span.filter(|span| *span <= span_max) else {
-                break;
-            };
-            if from.segment != read.position.segment {
-                break;
-            }
-            ahead = Some(Ahead {
-                position: from,
-                span,
-                batch_bytes: ahead.map_or(0, |ahead| ahead.batch_bytes) + read.len,
-                next_offset: read.last_offset + 1,
-            });
-        }
-        ahead
-    }
 }

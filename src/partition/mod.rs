@@ -29,7 +29,7 @@ mod waiters;
 
 pub use append::{Appended, Candidate, Duplicate, Origin, Outcome, Verdict};
 pub use checkpoint::CheckpointError;
-pub use cold::{Ahead, ColdRead, DiskRead, group_cold, verify_cold};
+pub use cold::{ColdRead, DiskRead, group_cold, verify_cold};
 pub use epochs::EpochEnd;
 pub use error::{AppendError, EpochError, ReadError};
 pub use list_offsets::{ListTarget, Listed, OffsetAnswer, TimeScan, resolve_scan, timestamps};

@@ -13,7 +13,7 @@ use super::log::Partition;
 /// One whole batch of a plan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Piece {
-    /// In memory, shared with the WAL block it was written from.
+    /// In memory: shared with the WAL block it was written from, or read ahead.
     Tail(Bytes),
     /// To be read from the WAL's files.
     Cold(ColdRead),
@@ -131,6 +131,12 @@ impl Partition {
             }
         }
         Ok(plan)
+    }
+
+    /// Whether the record at `offset` is readable and no more in memory.
+    pub fn is_cold(&self, offset: i64) -> bool {
+        let cold_end = self.tail.first_offset().unwrap_or(self.high_watermark());
+        (self.log_start()..cold_end).contains(&offset)
     }
 
     /// Bytes of whole batches that a fetch at `offset` could read, counted up

@@ -7,8 +7,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::rc::Rc;
 
-use bytes::Bytes;
-use glommio::io::{BufferedFile, DmaBuffer, DmaFile, OpenOptions};
+use glommio::io::{BufferedFile, DmaBuffer, DmaFile, OpenOptions, ReadResult};
 
 use super::data_dir::sync_dir;
 use crate::base::limits::{MIB, WAL_ALIGN};
@@ -77,14 +76,14 @@ impl SegmentFile {
         }
     }
 
-    /// Reads up to `len` bytes at `offset`; fewer only at the end of the file.
-    pub async fn read(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+    /// Reads up to `len` bytes at `offset`; fewer only at the end of the file. They are in the
+    /// executor's own memory: what is to be kept, or to leave this core, must be copied.
+    pub async fn read(&self, offset: u64, len: usize) -> io::Result<ReadResult> {
         let read = match self {
             SegmentFile::Direct(file) => file.read_at(offset, len).await,
             SegmentFile::Buffered(file) => file.read_at(offset, len).await,
         };
-        read.map(|bytes| Bytes::copy_from_slice(&bytes))
-            .map_err(io::Error::from)
+        read.map_err(io::Error::from)
     }
 
     /// Closes the descriptor; reads under way have ended by now.

@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::task::Waker;
 
 use bytes::Bytes;
 use glommio::sync::Semaphore;
@@ -29,7 +30,7 @@ pub struct ShardHandle(Rc<ShardCell>);
 /// How much memory one shard may use for what, bytes. The tail's share is the core's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// Reads from the WAL.
+    /// Reads from the WAL that are under way.
     pub cold_bytes: u64,
     /// Chunks that sockets are read into.
     pub chunk_bytes: u64,
@@ -57,7 +58,9 @@ pub struct ShardCell {
     /// The catalogue changes one request at a time.
     pub(super) catalog_turn: Semaphore,
     pub(super) woken: RefCell<HashMap<WaiterId, Wake>>,
-    /// Memory of reads from the WAL.
+    /// Fetches that wait for what is being read ahead.
+    pub(super) await_ahead: RefCell<Vec<Waker>>,
+    /// Memory of reads from the WAL that are under way.
     pub(super) cold_units: Units,
     /// Memory that sockets are read into.
     pub read_pool: ReadPool,
@@ -91,6 +94,7 @@ impl ShardHandle {
             files,
             catalog_turn: Semaphore::new(1),
             woken: RefCell::default(),
+            await_ahead: RefCell::default(),
             cold_units: Units::new(budget.cold_bytes),
             read_pool: ReadPool::new(
                 budget.chunk_bytes,

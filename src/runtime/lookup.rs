@@ -6,7 +6,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::handle::ShardHandle;
-use super::read::read_cold;
+use super::read::{Pins, Urgency, read_batches};
 use crate::kafka::ErrorCode;
 use crate::kafka::batch::{BatchHeader, HEADER_BYTES};
 use crate::kafka::compression::{self, Codec};
@@ -54,8 +54,10 @@ async fn look_into(shard: &ShardHandle, scan: &TimeScan) -> io::Result<Option<Of
     let batch = match &scan.piece {
         Piece::Tail(bytes) => bytes.clone(),
         Piece::Cold(read) => {
-            let mut records = read_cold(shard, std::slice::from_ref(read)).await?;
-            records.pop().unwrap_or_default()
+            let pins = Pins::new(shard, vec![*read]);
+            let mut found = read_batches(shard, &[(0, *read)], Urgency::Now).await;
+            drop(pins);
+            found.pop().unwrap_or_else(|| Ok(Bytes::new()))?
         }
     };
     Ok(find(scan, &batch))

@@ -3,6 +3,7 @@
 //! shards and the drivers that poll the core, perform its I/O and report back.
 //! One set per core; never decides anything about data.
 
+pub mod ahead;
 pub mod arena;
 pub mod buffer;
 pub mod catalog;

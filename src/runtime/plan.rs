@@ -9,8 +9,8 @@ use super::launch::ShardStart;
 use super::process;
 use crate::base::ShardId;
 use crate::base::limits::{
-    MIB, READ_CHUNKS_BYTES_MAX, REQUEST_MEMORY_PARTS, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX,
-    WAL_SEGMENT_BYTES_MIN,
+    COLD_READS_BYTES_MAX, MIB, READ_CHUNKS_BYTES_MAX, REQUEST_MEMORY_PARTS, WAL_ALIGN,
+    WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
 };
 use crate::config::Settings;
 use crate::shard::{RecoveredShard, ShardConfig};
@@ -36,6 +36,7 @@ fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
         shards: settings.cores,
         leader_epoch: i32::try_from(incarnation).unwrap_or(i32::MAX),
         tail_bytes: tail_bytes(settings),
+        read_ahead_bytes: read_ahead_bytes(settings) as usize,
         producer_expiration_ms: settings.producer_id_expiration_ms,
     }
 }
@@ -93,13 +94,19 @@ fn budget(settings: &Settings) -> Budget {
     let share = settings.memory_per_shard();
     let request_bytes = share / REQUEST_MEMORY_PARTS as u64;
     Budget {
-        cold_bytes: share / 8,
+        cold_bytes: COLD_READS_BYTES_MAX as u64,
         chunk_bytes: chunk_bytes(settings),
         request_bytes,
         large_request_bytes: request_bytes,
         parked_bytes: share / 32,
         response_bytes: share / 8,
     }
+}
+
+/// What is read ahead has all of the memory for cold reads but that for disk reads under way:
+/// reads that a consumer waits for never wait for it.
+fn read_ahead_bytes(settings: &Settings) -> u64 {
+    settings.memory_per_shard() / 8 - COLD_READS_BYTES_MAX as u64
 }
 
 fn wal_config(settings: &Settings, wal: u16, seed: u64) -> WalConfig {

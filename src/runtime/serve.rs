@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_lite::future;
 
 use super::handle::ShardHandle;
-use super::{catalog, lookup, read, sleep_ms};
+use super::{ahead, catalog, lookup, read, sleep_ms};
 use crate::base::{Lsn, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::shard::{
@@ -160,10 +160,14 @@ async fn wait_for_disk(shard: &ShardHandle) {
     future::or(shard.durable(next), sleep_ms(FULL_RETRY_MS)).await;
 }
 
-/// Reads what is there now.
+/// Reads what is there now. While the response is sent, what its consumer will want next is
+/// read ahead.
 pub async fn read(shard: &ShardHandle, request: FetchRead) -> Vec<FetchResult> {
+    ahead::ready(shard, &request).await;
     let plans = shard.with(|core, now| core.fetch(now, &request));
-    read::carry_out(shard, plans).await
+    let results = read::carry_out(shard, plans).await;
+    ahead::begin(shard);
+    results
 }
 
 /// Waits for news in partitions of this shard, or until the time is up or the broker stops.

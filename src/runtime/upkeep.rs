@@ -1,6 +1,6 @@
 //! What a shard does now and then: retention, reclaiming, trying again what found no
-//! room, giving memory back, and writing down that all is durable when it has nothing else
-//! to write.
+//! room, forgetting who did not come back, giving memory back, and writing down that all is
+//! durable when it has nothing else to write.
 
 use super::handle::ShardHandle;
 use super::{catalog, sleep_ms};
@@ -21,7 +21,8 @@ pub async fn drive(shard: ShardHandle, retention_interval_ms: u64) {
             shard.with(|core, now| core.check_retention(now));
         }
         shard.read_pool.look_for_idle();
-        let snapshot = shard.with(|core, _| {
+        let snapshot = shard.with(|core, now| {
+            core.expire_readers(now);
             core.retry_segments();
             core.reclaim()
         });

@@ -131,6 +131,7 @@ impl Shard {
         let Some(held) = self.partitions.remove(&tp) else {
             return;
         };
+        self.readers.forget(tp);
         for &waiter in held.log.waiters() {
             self.waiters.wake(waiter);
         }

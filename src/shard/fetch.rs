@@ -73,7 +73,19 @@ impl Shard {
         }
         let max_bytes = entry.max_bytes.min(left);
         let plan = log.plan_read(entry.offset, max_bytes, nothing_yet);
-        let plan = plan.map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        let mut plan = plan.map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        // What is on disk comes before what is in memory.
+        if let Some(Piece::Cold(_)) = plan.pieces.first() {
+            let stays_cold = log.is_cold(plan.next_offset);
+            let next = stays_cold.then_some((entry.tp, plan.next_offset));
+            let sequential = self
+                .readers
+                .arrive((entry.tp, entry.offset), &mut plan.pieces);
+            if let Some(next) = next {
+                self.readers
+                    .expect(now.mono_ms, next, sequential, max_bytes);
+            }
+        }
         if let Some(position) = plan.first_position {
             self.tail.on_read(now.mono_ms, position);
         }

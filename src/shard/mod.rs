@@ -2,12 +2,14 @@
 //! requests as data, says what to write, read and tell whom, and is told what came
 //! of it. One per core; never performs I/O, reads a clock or waits.
 
+mod ahead;
 mod append;
 mod catalog_log;
 mod durable;
 mod fetch;
 mod files;
 mod lookup;
+mod readers;
 mod reclaim;
 mod recovery;
 mod refused;
@@ -17,6 +19,7 @@ mod state;
 mod tail;
 mod waiters;
 
+pub use ahead::ReadAhead;
 pub use append::{Appended, Blocked};
 pub use catalog_log::CatalogChange;
 pub use fetch::FetchPlan;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
 use super::state::{CATALOG_LOG, Held, Shard, ShardConfig};
@@ -279,6 +280,7 @@ impl RecoveredShard {
             tail: TailQueue::new(self.config.tail_bytes, wal_config.segment_bytes),
             waiters: Waiters::default(),
             refused: RefusedProducers::default(),
+            readers: ColdReaders::new(self.config.read_ahead_bytes),
             needs: self.needs,
             lent: self.lent,
             releases: std::collections::VecDeque::new(),

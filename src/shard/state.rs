@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
 use super::tail::TailQueue;
@@ -22,6 +23,8 @@ pub struct ShardConfig {
     pub leader_epoch: i32,
     /// Bytes of recent batches to keep in memory.
     pub tail_bytes: usize,
+    /// Bytes for what is read ahead for consumers that are far behind.
+    pub read_ahead_bytes: usize,
     /// How long an idle producer is remembered, milliseconds
     /// (Kafka: `producer.id.expiration.ms`).
     pub producer_expiration_ms: u64,
@@ -43,6 +46,7 @@ pub struct Shard {
     pub(super) tail: TailQueue,
     pub(super) waiters: Waiters,
     pub(super) refused: RefusedProducers,
+    pub(super) readers: ColdReaders,
     pub(super) needs: SegmentNeeds,
     /// Segments of WALs that this shard keeps, which other shards still need.
     pub(super) lent: BTreeMap<SegmentId, u16>,

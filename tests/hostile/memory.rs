@@ -307,3 +307,37 @@ fn half_a_request_may_take_its_time_while_nobody_waits() {
     }
     broker.stop();
 }
+
+/// Small batches of two partitions in turn: reading one of them means reading along the
+/// other, and what is read ahead comes on top.
+#[test]
+fn consumers_that_are_far_behind_everywhere() {
+    let mut broker = Broker::start_with(Options {
+        cores: 1,
+        memory_mib: MEMORY_MIB,
+        wal_disk_mib: 1024,
+        ..Options::default()
+    });
+    const COUNT: usize = 8000;
+    fill(&broker, "behind", COUNT, 8000);
+    let gauge = Gauge::start(&broker);
+    std::thread::scope(|scope| {
+        for i in 0..8 {
+            let broker = &broker;
+            scope.spawn(move || {
+                let mut client = broker.client();
+                let mut next = i * COUNT as i64 / 32;
+                let end = next + COUNT as i64 / 4;
+                while next < end {
+                    let mut request = greedy_request("behind", i as i32 % 2);
+                    request.topics[0].partitions[0].fetch_offset = next;
+                    let batches = fetched(&client.call(FETCH_BY_NAME, &request)).batches();
+                    assert_eq!(batches.first().expect("progress").header.base_offset, next);
+                    next = batches.last().expect("progress").end();
+                }
+            });
+        }
+    });
+    gauge.finish("consumers far behind");
+    broker.stop();
+}

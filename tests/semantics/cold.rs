@@ -4,13 +4,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use corelane::kafka::ErrorCode;
+use corelane::kafka::messages::fetch::{FetchPartition, FetchResponse};
 
 use crate::common::batches::{KEPT_START, batch_of};
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
 use crate::common::ops::{
-    FETCH_BY_NAME, PRODUCE_BY_NAME, create_topic, fetch, fetch_request, fetched, produce_request,
-    produced,
+    FETCH_BY_NAME, PRODUCE_BY_NAME, create_topic, delete_records, delete_topic, fetch,
+    fetch_request, fetched, produce_request, produced,
 };
 use crate::common::random::Random;
 
@@ -114,5 +116,210 @@ fn cold_reads_beside_a_producer_and_a_tail_consumer() {
     broker.options().cores = 1;
     broker.start_again();
     read_range(&mut broker.client(), 1, 0..BATCHES / 2);
+    broker.stop();
+}
+
+/// Partitions of one shard whose batches, of very different sizes, lie side by side on disk.
+const PARTITIONS: i32 = 4;
+const MIXED: i64 = 2400;
+
+fn mixed_batch(partition: i32, offset: i64) -> Bytes {
+    let mut random = Random::new((offset as u64) << 8 | partition as u64);
+    let len = [20, 300, 4000, 15_000][random.below(4) as usize];
+    batch_of(offset, &[&random.bytes(len)])
+}
+
+/// Far more than the tail, 16 MiB, on one shard.
+fn start_mixed(topic: &str) -> Broker {
+    let broker = Broker::start_with(Options {
+        cores: 1,
+        memory_mib: 32,
+        wal_disk_mib: 256,
+        ..Options::default()
+    });
+    let mut client = broker.client();
+    create_topic(&mut client, topic, PARTITIONS, &[]);
+    for offset in 0..MIXED {
+        for partition in 0..PARTITIONS {
+            let batch = mixed_batch(partition, offset);
+            client.send(PRODUCE_BY_NAME, &produce_request(topic, partition, batch));
+        }
+        while client.outstanding() > 12 || offset + 1 == MIXED && client.outstanding() > 0 {
+            assert!(!produced(&client.receive()).error.is_error());
+        }
+    }
+    broker
+}
+
+/// One fetch of all partitions: where each goes on. What comes must be what was sent.
+fn read_on(client: &mut Client, topic: &str, next: &mut [i64], max_bytes: i32) {
+    let mut request = fetch_request(topic, 0, 0);
+    request.max_bytes = max_bytes;
+    let partitions = next
+        .iter()
+        .zip(0..)
+        .map(|(offset, partition)| FetchPartition {
+            partition,
+            fetch_offset: *offset,
+            partition_max_bytes: max_bytes / 3,
+            ..Default::default()
+        });
+    request.topics[0].partitions = partitions.collect();
+    let frame = client.call(FETCH_BY_NAME, &request);
+    let response: FetchResponse<'_> = frame.decode();
+    for data in &response.responses[0].partitions {
+        assert_eq!(data.error_code, ErrorCode::NONE);
+        let next = &mut next[data.partition_index as usize];
+        let records: Vec<u8> = data.records.0.concat();
+        let mut rest = &records[..];
+        while !rest.is_empty() {
+            let sent = mixed_batch(data.partition_index, *next);
+            assert!(rest.len() >= sent.len(), "whole batches");
+            assert_eq!(rest[..8], next.to_be_bytes());
+            assert_eq!(rest[KEPT_START..sent.len()], sent[KEPT_START..]);
+            rest = &rest[sent.len()..];
+            *next += 1;
+        }
+    }
+}
+
+#[test]
+fn consumers_far_behind_at_different_places() {
+    const TOPIC: &str = "places";
+    let mut broker = start_mixed(TOPIC);
+    for again in [false, true] {
+        std::thread::scope(|scope| {
+            let broker = &broker;
+            // Two begin at the same place with the same limits; one stops half way and one
+            // goes back again and again; all others go on to the end from where they are.
+            let readers = [
+                (0, 1 << 20),
+                (0, 1 << 20),
+                (0, 100_000),
+                (700, 4 << 20),
+                (1500, 300_000),
+                (2300, 50),
+            ];
+            for (i, (start, max_bytes)) in readers.into_iter().enumerate() {
+                scope.spawn(move || {
+                    let mut client = broker.client();
+                    let mut next = [start; PARTITIONS as usize];
+                    let mut fetches = 0;
+                    while next.iter().any(|next| *next < MIXED) {
+                        read_on(&mut client, TOPIC, &mut next, max_bytes);
+                        fetches += 1;
+                        if i == 2 && fetches % 10 == 0 && fetches < 100 {
+                            next[fetches / 10 % 4] -= 40;
+                            client = broker.client();
+                        }
+                        if i == 4 && next[0] > 2000 {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        if !again {
+            // Now everything is on disk, in segments of an earlier run.
+            broker.kill();
+            broker.start_again();
+        }
+    }
+    broker.stop();
+}
+
+#[test]
+fn records_are_deleted_while_they_are_read_ahead() {
+    const TOPIC: &str = "deleted";
+    let mut broker = start_mixed(TOPIC);
+    let mut client = broker.client();
+    let mut next = [0; PARTITIONS as usize];
+    let mut log_start = 0;
+    while log_start < MIXED - 400 {
+        // A few, so that something was read ahead when the records go.
+        for _ in 0..3 {
+            read_on(&mut client, TOPIC, &mut next, 300_000);
+        }
+        log_start = next[0] + 7;
+        assert_eq!(
+            delete_records(&mut client, TOPIC, 0, log_start),
+            Ok(log_start)
+        );
+        let gone = fetch(&mut client, TOPIC, 0, next[0]);
+        assert_eq!(gone.error, ErrorCode::OFFSET_OUT_OF_RANGE);
+        assert_eq!(
+            (gone.log_start_offset, gone.batches().len()),
+            (log_start, 0)
+        );
+        next[0] = log_start;
+    }
+    delete_topic(&mut client, TOPIC);
+    let gone = fetch(&mut client, TOPIC, 0, next[0]);
+    assert_eq!(gone.error, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    create_topic(&mut client, TOPIC, PARTITIONS, &[]);
+    for (partition, next) in (0..PARTITIONS).zip(next) {
+        let none = fetch(&mut client, TOPIC, partition, 0);
+        assert_eq!((none.error, none.high_watermark), (ErrorCode::NONE, 0));
+        let beyond = fetch(&mut client, TOPIC, partition, next);
+        assert_eq!(beyond.error, ErrorCode::OFFSET_OUT_OF_RANGE);
+    }
+    broker.stop();
+}
+
+/// Retention takes segments away, and the WAL writes over them, while consumers that are
+/// far behind read them.
+#[test]
+fn segments_are_used_again_while_they_are_read_ahead() {
+    const TOPIC: &str = "recycled";
+    let options = Options {
+        cores: 1,
+        memory_mib: 32,
+        wal_disk_mib: 96,
+        ..Options::default()
+    };
+    let mut broker = Broker::start_with(options.with("--retention-check-interval", "20ms"));
+    let config = [("retention.bytes", "40000000")];
+    create_topic(&mut broker.client(), TOPIC, 1, &config);
+    let done = &AtomicBool::new(false);
+    let overtaken = &AtomicI64::new(0);
+    std::thread::scope(|scope| {
+        let broker = &broker;
+        for _ in 0..2 {
+            scope.spawn(move || {
+                let mut client = broker.client();
+                let mut next = 0;
+                while !done.load(Ordering::SeqCst) {
+                    let found = fetch(&mut client, TOPIC, 0, next);
+                    if found.error == ErrorCode::OFFSET_OUT_OF_RANGE {
+                        overtaken.fetch_add(1, Ordering::SeqCst);
+                        next = found.log_start_offset;
+                        continue;
+                    }
+                    assert_eq!(found.error, ErrorCode::NONE);
+                    for batch in found.batches() {
+                        let sent = mixed_batch(0, batch.header.base_offset);
+                        assert_eq!(batch.header.base_offset, next);
+                        assert_eq!(batch.bytes[KEPT_START..], sent[KEPT_START..]);
+                        next += 1;
+                    }
+                    // Always on the verge of being overtaken.
+                    if next > found.log_start_offset + 3000 {
+                        next = found.log_start_offset;
+                    }
+                }
+            });
+        }
+        let mut client = broker.client();
+        for offset in 0..40_000 {
+            let batch = mixed_batch(0, offset);
+            client.send(PRODUCE_BY_NAME, &produce_request(TOPIC, 0, batch));
+            while client.outstanding() > 12 {
+                let answer = produced(&client.receive());
+                assert!(!answer.error.is_error(), "{answer:?}");
+            }
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    println!("overtaken {} times", overtaken.load(Ordering::SeqCst));
     broker.stop();
 }

@@ -235,31 +235,6 @@ fn neighbours_become_one_disk_read() {
 }
 
 #[test]
-fn the_way_ahead_on_disk() {
-    let mut rig = rig();
-    assert_eq!(rig.log.read_ahead(0, 1 << 20), None, "all in memory");
-    rig.log.evict_tail_before(6);
-    let ahead = rig.log.read_ahead(2, 1 << 20).unwrap();
-    assert_eq!(ahead.position, rig.wal[1].0);
-    assert_eq!((ahead.span, ahead.batch_bytes), (200 + 48 + 300, 500));
-    assert_eq!(ahead.next_offset, 6);
-    let ahead = rig.log.read_ahead(2, 547).unwrap();
-    assert_eq!((ahead.span, ahead.next_offset), (200, 4));
-    assert_eq!(rig.log.read_ahead(2, 199), None);
-    assert_eq!(rig.log.read_ahead(8, 1 << 20), None);
-}
-
-#[test]
-fn the_way_ahead_ends_with_the_segment() {
-    let mut rig = Rig::new();
-    rig.segment_bytes = 4096 + 300;
-    rig.fill([100, 200, 300, 400].map(|bytes| spec(2).bytes(bytes)));
-    rig.log.evict_tail_before(8);
-    let ahead = rig.log.read_ahead(0, u32::MAX).unwrap();
-    assert_eq!((ahead.next_offset, ahead.batch_bytes), (4, 300));
-}
-
-#[test]
 fn what_the_disk_gives_is_verified() {
     let rig = rig();
     let (position, bytes) = rig.wal[1].clone();
@@ -292,4 +267,21 @@ fn what_the_disk_gives_is_verified() {
         damaged[byte] ^= 0x10;
         assert!(!verify_cold(&read, &damaged), "byte {byte}");
     }
+}
+
+#[test]
+fn cold_is_what_is_readable_and_not_in_memory() {
+    let mut rig = rig();
+    let cold = |rig: &Rig| {
+        (-1..10)
+            .filter(|at| rig.log.is_cold(*at))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(cold(&rig), [] as [i64; 0]);
+    rig.log.evict_tail_before(4);
+    assert_eq!(cold(&rig), [0, 1, 2, 3]);
+    rig.log.advance_log_start(3);
+    assert_eq!(cold(&rig), [3]);
+    rig.log.evict_tail_before(8);
+    assert_eq!(cold(&rig), [3, 4, 5, 6, 7]);
 }
