@@ -12,6 +12,7 @@ use super::data_dir::wal_dir;
 use super::disk::{SegmentFile, WriteMode};
 use super::sleep_ms;
 use crate::base::{SegmentId, ShardId};
+use crate::shard::SegmentSlots;
 use crate::wal;
 
 /// Whether that is why a file was not opened: glommio's errors do not keep their number.
@@ -31,9 +32,7 @@ pub struct Files {
     mode: WriteMode,
     own: u16,
     open: RefCell<HashMap<(u16, u32), Rc<SegmentFile>>>,
-    /// Which file holds a segment: of earlier starts for all, of this one for the own WAL.
-    found: Arc<HashMap<SegmentId, u32>>,
-    written: RefCell<HashMap<SegmentId, u32>>,
+    slots: RefCell<SegmentSlots>,
 }
 
 impl Files {
@@ -49,8 +48,7 @@ impl Files {
             mode,
             own: shard.0,
             open: RefCell::default(),
-            found,
-            written: RefCell::default(),
+            slots: RefCell::new(SegmentSlots::new(shard, found)),
         }
     }
 
@@ -66,17 +64,8 @@ impl Files {
 
     /// The file in `slot` of the own WAL; `segment` is the life that it has now.
     pub async fn own(&self, segment: SegmentId, slot: u32) -> io::Result<Rc<SegmentFile>> {
-        self.note(segment, slot);
+        self.slots.borrow_mut().on_write(segment, slot);
         self.file(self.own, slot).await
-    }
-
-    fn note(&self, segment: SegmentId, slot: u32) {
-        let mut written = self.written.borrow_mut();
-        if written.get(&segment) != Some(&slot) {
-            // A new life of the file; what it held before was reclaimed.
-            written.retain(|_, other| *other != slot);
-            written.insert(segment, slot);
-        }
     }
 
     /// The file in `slot` of WAL `wal`, opened once.
@@ -109,19 +98,15 @@ impl Files {
 
     /// The file that holds `segment`, for reading.
     pub async fn holding(&self, segment: SegmentId) -> io::Result<Rc<SegmentFile>> {
-        let written = self.written.borrow().get(&segment).copied();
-        let slot = written.or_else(|| self.found.get(&segment).copied());
+        let slot = self.slots.borrow().holding(segment);
         let slot = slot.ok_or_else(|| io::Error::other(format!("{segment:?} is in no file")))?;
         self.file(segment.wal, slot).await
     }
 
     /// Forgets a life that is over; its file may go on with another.
     pub fn forget(&self, segment: SegmentId) {
-        self.written.borrow_mut().remove(&segment);
-        if segment.wal != self.own
-            && let Some(slot) = self.found.get(&segment)
-        {
-            self.open.borrow_mut().remove(&(segment.wal, *slot));
+        if let Some(slot) = self.slots.borrow_mut().forget(segment) {
+            self.close(segment.wal, slot);
         }
     }
 

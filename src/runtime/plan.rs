@@ -1,8 +1,6 @@
 //! From the settings to what each shard starts with: its share of the memory, its WAL's
 //! share of the disk, its CPU.
 
-use std::collections::HashMap;
-
 use super::arena;
 use super::handle::Budget;
 use super::launch::ShardStart;
@@ -13,7 +11,7 @@ use crate::base::limits::{
     WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
 };
 use crate::config::Settings;
-use crate::shard::{RecoveredShard, ShardConfig};
+use crate::shard::{RecoveredShard, ShardConfig, deal_wals};
 use crate::wal::{Recovered, WalConfig};
 
 /// A WAL's budget is divided into this many segments, within the limits of their size.
@@ -59,22 +57,15 @@ pub fn shard_starts(
     wals: Vec<Recovered>,
     arena_bytes: usize,
 ) -> Vec<ShardStart> {
-    let mut wals: HashMap<u16, Recovered> = wals.into_iter().map(|wal| (wal.wal, wal)).collect();
-    let own: Vec<Recovered> = (0..settings.cores)
-        .map(|id| wals.remove(&id).unwrap_or_else(|| Recovered::fresh(id)))
-        .collect();
-    let mut adopted: HashMap<u16, Vec<Recovered>> = HashMap::new();
-    for (id, wal) in wals {
-        adopted.entry(id % settings.cores).or_default().push(wal);
-    }
+    let wals = deal_wals(wals, settings.cores);
     let seed = u64::from_le_bytes(process::random());
-    let shards = recovered.into_iter().zip(own).zip(0..settings.cores);
+    let shards = recovered.into_iter().zip(wals).zip(0..settings.cores);
     shards
-        .map(|((recovered, wal), id)| ShardStart {
+        .map(|((recovered, wals), id)| ShardStart {
             recovered,
             wal_config: wal_config(settings, id, seed),
-            wal,
-            adopted: adopted.remove(&id).unwrap_or_default(),
+            wal: wals.own,
+            adopted: wals.adopted,
             cpu: settings
                 .cpus
                 .as_ref()

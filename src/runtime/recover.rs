@@ -14,7 +14,7 @@ use anyhow::Context;
 use super::data_dir::DataDir;
 use super::disk;
 use crate::base::SegmentId;
-use crate::shard::{Assembly, SEQUENCES_PER_START};
+use crate::shard::{Assembly, earliest};
 use crate::wal::{
     ListedFile, MANIFEST_BYTES_MAX, MANIFEST_FILE, Recovered, RecoveredRecord, Recovery,
     RecoveryStep, parse_segment_file_name, segment_file_name,
@@ -44,7 +44,7 @@ pub fn all(data_dir: &DataDir) -> anyhow::Result<Found> {
         .collect();
     let mut assembly = Assembly::default();
     let mut records = 0;
-    while let Some(source) = earliest(&mut sources)? {
+    while let Some(source) = next_source(&mut sources) {
         let record = source
             .next
             .take()
@@ -68,18 +68,11 @@ pub fn all(data_dir: &DataDir) -> anyhow::Result<Found> {
     })
 }
 
-/// The source whose next record was written in the earliest start of the broker.
-fn earliest(sources: &mut [Source]) -> anyhow::Result<Option<&mut Source>> {
-    let mut best: Option<(u64, usize)> = None;
-    for (place, source) in sources.iter_mut().enumerate() {
-        if let Some(record) = source.peek() {
-            let start = record.position.segment.sequence / SEQUENCES_PER_START;
-            if best.is_none_or(|(earliest, _)| start < earliest) {
-                best = Some((start, place));
-            }
-        }
-    }
-    Ok(best.and_then(|(_, place)| sources.get_mut(place)))
+/// The source whose next record comes next of all.
+fn next_source(sources: &mut [Source]) -> Option<&mut Source> {
+    let heads = sources.iter_mut().map(|source| source.peek());
+    let place = earliest(heads)?;
+    sources.get_mut(place)
 }
 
 /// One WAL, read by a thread of its own.

@@ -12,13 +12,10 @@ use super::{ahead, catalog, lookup, read, sleep_ms};
 use crate::base::{Lsn, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::shard::{
-    Appended, Blocked, FetchRead, FetchResult, ProduceEntry, ProduceResult, ShardReply,
-    ShardRequest, WaiterId, Watch,
+    Appended, FetchRead, FetchResult, Hold, ProduceEntry, ProduceResult, ShardReply, ShardRequest,
+    Wait, WaiterId, Watch, no_room,
 };
 
-/// Longest that a producer is held back when the disk budget is used up, milliseconds;
-/// then it is told to try again.
-const FULL_WAIT_MS_MAX: u64 = 5000;
 /// Pause between two tries while the disk budget is used up, milliseconds.
 const FULL_RETRY_MS: u64 = 20;
 
@@ -50,9 +47,10 @@ pub async fn answer(shard: &ShardHandle, request: ShardRequest) -> ShardReply {
         ShardRequest::LogSizes(partitions) => ShardReply::LogSizes(
             shard.look(|core| partitions.iter().map(|tp| core.log_size(*tp)).collect()),
         ),
-        ShardRequest::Catalog(request) => {
-            ShardReply::Catalog(catalog::change(shard, request).await)
-        }
+        ShardRequest::Catalog(request) => match catalog::change(shard, request).await {
+            Some(reply) => ShardReply::Catalog(reply),
+            None => ShardReply::Done,
+        },
         ShardRequest::ApplyCatalog(records) => {
             catalog::apply(shard, &records);
             ShardReply::Done
@@ -68,8 +66,7 @@ pub async fn answer(shard: &ShardHandle, request: ShardRequest) -> ShardReply {
     }
 }
 
-/// Moves log starts, which are durable when this returns. Deleting is what makes room, so it
-/// waits for the disk longer than a producer may.
+/// Moves log starts, which are durable when this returns.
 async fn delete_records(
     shard: &ShardHandle,
     requests: &[(TopicPartition, i64)],
@@ -77,14 +74,14 @@ async fn delete_records(
     let mut results = Vec::with_capacity(requests.len());
     let mut last = Lsn::default();
     for &(tp, offset) in requests {
-        let deadline = shard.now().mono_ms + FULL_WAIT_MS_MAX;
+        let mut hold = Hold::deletion(shard.now());
         let result = loop {
             match shard.with(|core, _| core.delete_records(tp, offset)) {
                 Ok(result) => break result,
-                Err(_) if shard.now().mono_ms >= deadline => {
-                    break Err(ErrorCode::KAFKA_STORAGE_ERROR);
-                }
-                Err(Blocked::Busy | Blocked::Full) => wait_for_disk(shard).await,
+                Err(blocked) => match hold.next(shard.now(), blocked) {
+                    Wait::Disk | Wait::Room => wait_for_disk(shard).await,
+                    Wait::Refuse => break Err(ErrorCode::KAFKA_STORAGE_ERROR),
+                },
             }
         };
         results.push(result.map(|(log_start, lsn)| {
@@ -104,12 +101,10 @@ pub async fn append(
     entry: &ProduceEntry,
     timeout_ms: i32,
 ) -> (ProduceResult, Lsn) {
-    let hold_ms = u64::try_from(timeout_ms).unwrap_or(0).min(FULL_WAIT_MS_MAX);
-    append_within(shard, entry, hold_ms).await
+    append_within(shard, entry, Hold::produce(timeout_ms)).await
 }
 
-/// Appends what another shard forwarded. A full disk is told at once: waiting here would
-/// hold up every other request of that mailbox.
+/// Appends what another shard forwarded.
 pub async fn append_forwarded(
     shard: &ShardHandle,
     entries: Vec<ProduceEntry>,
@@ -117,7 +112,7 @@ pub async fn append_forwarded(
     let mut results = Vec::with_capacity(entries.len());
     let mut after = Lsn::default();
     for entry in entries {
-        let (result, lsn) = append_within(shard, &entry, 0).await;
+        let (result, lsn) = append_within(shard, &entry, Hold::forwarded()).await;
         results.push(result);
         after = after.max(lsn);
     }
@@ -127,29 +122,17 @@ pub async fn append_forwarded(
 async fn append_within(
     shard: &ShardHandle,
     entry: &ProduceEntry,
-    hold_ms: u64,
+    mut hold: Hold,
 ) -> (ProduceResult, Lsn) {
-    let mut deadline = None;
     loop {
-        match shard.with(|core, now| core.append(now, entry.tp, &entry.batch)) {
+        let blocked = match shard.with(|core, now| core.append(now, entry.tp, &entry.batch)) {
             Ok(Appended { result, after }) => return (result, after),
-            Err(Blocked::Busy) => wait_for_disk(shard).await,
-            Err(Blocked::Full) => {
-                let now = shard.now().mono_ms;
-                if now >= *deadline.get_or_insert(now + hold_ms) {
-                    let message =
-                        "the WAL disk budget is used up; raise --wal-disk, or shorten retention";
-                    let refused = ProduceResult::error(ErrorCode::KAFKA_STORAGE_ERROR);
-                    return (
-                        ProduceResult {
-                            message: Some(message.into()),
-                            ..refused
-                        },
-                        Lsn::default(),
-                    );
-                }
-                sleep_ms(FULL_RETRY_MS).await;
-            }
+            Err(blocked) => blocked,
+        };
+        match hold.next(shard.now(), blocked) {
+            Wait::Disk => wait_for_disk(shard).await,
+            Wait::Room => sleep_ms(FULL_RETRY_MS).await,
+            Wait::Refuse => return (no_room(), Lsn::default()),
         }
     }
 }

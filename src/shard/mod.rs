@@ -5,9 +5,11 @@
 mod ahead;
 mod append;
 mod catalog_log;
+mod catalog_task;
 mod durable;
 mod fetch;
 mod files;
+mod hold;
 mod lookup;
 mod readers;
 mod reclaim;
@@ -15,19 +17,27 @@ mod recovery;
 mod refused;
 mod request;
 mod segments;
+mod slots;
 mod state;
 mod tail;
+mod upkeep;
 mod waiters;
 
 pub use ahead::ReadAhead;
 pub use append::{Appended, Blocked};
 pub use catalog_log::CatalogChange;
+pub use catalog_task::{CatalogStep, CatalogTask};
 pub use fetch::FetchPlan;
+pub use hold::{Hold, Wait, no_room};
 pub use lookup::ListOffsetsPlan;
-pub use recovery::{Assembly, RecoveredShard, RecoveryError, SEQUENCES_PER_START};
+pub use recovery::{
+    Assembly, RecoveredShard, RecoveryError, SEQUENCES_PER_START, ShardWals, deal_wals, earliest,
+};
 pub use request::{
     EpochEndEntry, EpochEndResult, FetchEntry, FetchRead, FetchResult, ListOffsetsEntry,
     ListOffsetsResult, ProduceEntry, ProduceResult, ProducerState, ShardReply, ShardRequest, Watch,
 };
+pub use slots::SegmentSlots;
 pub use state::{Shard, ShardConfig};
+pub use upkeep::Upkeep;
 pub use waiters::WaiterId;

@@ -61,6 +61,47 @@ pub enum RecoveryError {
     },
 }
 
+/// Which of several WALs' next records was written in the earliest start of the broker: in
+/// this order [`Assembly::record`] wants them.
+pub fn earliest<'a>(heads: impl Iterator<Item = Option<&'a RecoveredRecord>>) -> Option<usize> {
+    let starts = heads.enumerate().filter_map(|(place, record)| {
+        Some((
+            record?.position.segment.sequence / SEQUENCES_PER_START,
+            place,
+        ))
+    });
+    starts.min().map(|(_, place)| place)
+}
+
+/// The WALs that one shard goes on with.
+#[derive(Debug)]
+pub struct ShardWals {
+    /// Its own.
+    pub own: Recovered,
+    /// Those without a shard that it empties.
+    pub adopted: Vec<Recovered>,
+}
+
+/// Deals WALs out to `shards` shards: to each its own, and what belongs to no shard any more
+/// to the one that [keeps](Shard::on_segment_released) its segments.
+pub fn deal_wals(wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
+    let fresh = |own| ShardWals {
+        own: Recovered::fresh(own),
+        adopted: Vec::new(),
+    };
+    let mut dealt: Vec<ShardWals> = (0..shards).map(fresh).collect();
+    for wal in wals {
+        let number = wal.wal;
+        if let Some(shard) = dealt.get_mut(usize::from(number % shards)) {
+            match number < shards {
+                true => shard.own = wal,
+                false => shard.adopted.push(wal),
+            }
+        }
+    }
+    dealt
+}
+
 /// Collects the records of all WALs, in the order of the starts that wrote them.
 #[derive(Default, Debug)]
 pub struct Assembly {
