@@ -3,7 +3,7 @@
 //! drivers of new work. Requests for other shards go over the mesh.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -208,7 +208,7 @@ impl ShardHandle {
         wrap: impl Fn(Vec<E>) -> ShardRequest,
         unwrap: impl Fn(ShardReply) -> Option<Vec<R>>,
     ) -> Option<Vec<R>> {
-        let mut shares: HashMap<ShardId, (Vec<usize>, Vec<E>)> = HashMap::new();
+        let mut shares: BTreeMap<ShardId, (Vec<usize>, Vec<E>)> = BTreeMap::new();
         let count = entries.len();
         for (place, entry) in entries.into_iter().enumerate() {
             let share = shares.entry(self.owner(tp(&entry))).or_default();

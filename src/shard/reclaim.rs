@@ -26,6 +26,8 @@ impl Shard {
                 expired.push((tp, offset));
             }
         }
+        // In an order of its own, so that the same history writes the same WAL.
+        expired.sort_unstable();
         for (tp, offset) in expired {
             // Without room it is tried again at the next check.
             let _ = self.log_start(tp, offset);
@@ -170,6 +172,7 @@ impl Shard {
                 }
             }
         }
+        due.sort_unstable();
         for tp in due {
             self.checkpoint(tp);
         }
