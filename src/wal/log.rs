@@ -55,6 +55,8 @@ pub struct Wal {
     attested: Lsn,
     /// The last block that holds a record.
     last_data: Lsn,
+    /// The broker's own records found no room.
+    starved: bool,
 }
 
 impl Wal {
@@ -70,6 +72,7 @@ impl Wal {
             segments: Segments::open(config, false, recovered),
             attested: Lsn(0),
             last_data: Lsn(0),
+            starved: false,
         })
     }
 
@@ -84,11 +87,15 @@ impl Wal {
     ///
     /// # Errors
     /// See [`AppendError`].
-    pub fn can_append(&self, payload_bytes: usize, priority: Priority) -> Result<(), AppendError> {
+    pub fn can_append(
+        &mut self,
+        payload_bytes: usize,
+        priority: Priority,
+    ) -> Result<(), AppendError> {
         self.admit(payload_bytes, priority).map(drop)
     }
 
-    fn admit(&self, payload_bytes: usize, priority: Priority) -> Result<Fit, AppendError> {
+    fn admit(&mut self, payload_bytes: usize, priority: Priority) -> Result<Fit, AppendError> {
         let bytes = RECORD_HEADER_BYTES.saturating_add(payload_bytes);
         if bytes > self.record_bytes_max() {
             return Err(AppendError::TooLarge(payload_bytes));
@@ -103,6 +110,7 @@ impl Wal {
         let fit = self.fit(bytes);
         let rolls = matches!(fit, Fit::Next);
         if self.segments.headroom(priority) - i64::from(rolls) < reserve {
+            self.starved |= priority == Priority::Internal;
             return Err(AppendError::Full);
         }
         let waits = rolls && !self.segments.is_next_ready();
@@ -299,8 +307,11 @@ impl Wal {
         self.segments.on_deleted(slot);
     }
 
-    /// Tries again what found no room on the disk. The driver decides when.
+    /// Tries again what found no room on the disk. If the broker's own records found none, they
+    /// may pass the budget by another segment: without them nothing would ever be given up
+    /// again. The driver decides when.
     pub fn retry(&mut self) {
+        self.segments.overdraw(std::mem::take(&mut self.starved));
         self.segments.retry();
     }
 

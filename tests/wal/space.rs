@@ -148,6 +148,34 @@ fn a_restart_on_a_full_disk_can_still_free_it() {
 }
 
 #[test]
+fn a_used_up_reserve_is_replaced_so_that_space_can_still_be_freed() {
+    let mut rig = Rig::ready(config(SIZE, 4));
+    fill(&mut rig, Priority::Data);
+    for round in 1..4 {
+        fill(&mut rig, Priority::Internal);
+        assert_eq!(log_start(&mut rig), Err(AppendError::Full));
+        for _ in 0..2 {
+            rig.wal.retry();
+            rig.drain();
+            assert_eq!(rig.disk.files.len(), 4 + round, "one at a time");
+        }
+        assert_eq!(fill(&mut rig, Priority::Data), (0, AppendError::Full));
+        log_start(&mut rig).unwrap();
+        rig.drain();
+    }
+    // What was overdrawn is given back.
+    while rig.reclaim_oldest() {
+        rig.drain();
+    }
+    rig.wal.retry();
+    rig.drain();
+    assert_eq!(rig.disk.files.len(), 4);
+    assert!(fill(&mut rig, Priority::Data).0 > 0);
+    assert_eq!(rig.disk.files.len(), 4, "the budget holds again");
+    rig.restart();
+}
+
+#[test]
 fn a_disk_without_room_is_a_used_up_budget_until_retried() {
     let mut rig = Rig::new(config(SIZE, 8));
     rig.disk.is_full = true;

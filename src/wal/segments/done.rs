@@ -2,6 +2,7 @@
 
 use super::Segments;
 use super::slot::{Slot, State};
+use crate::base::limits;
 
 impl Segments {
     /// The manifest handed out last has replaced the one before, durably.
@@ -42,6 +43,17 @@ impl Segments {
         self.assert_state(slot, State::Filling);
         self.fill_stalled = true;
         self.delete(slot);
+    }
+
+    /// Grants the broker's own records another reserve if they are `starved`, and takes it back
+    /// once the budget is kept.
+    pub fn overdraw(&mut self, starved: bool) {
+        let segments = if starved {
+            limits::WAL_RESERVE_SEGMENTS
+        } else {
+            0
+        };
+        self.room.overdraw(segments);
     }
 
     /// There may be room on the disk again.

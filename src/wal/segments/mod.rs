@@ -107,7 +107,7 @@ impl Segments {
             segments.todo.push_back(SegmentWork::Delete { slot });
         }
         if !adopted {
-            segments.room.overdraw();
+            segments.room.overdraw(SEGMENTS_AT_OPEN);
         }
         segments.assert_invariants();
         segments

@@ -62,13 +62,17 @@ impl Room {
         }
     }
 
-    /// All files have been counted as the WAL is opened: sees to [`SEGMENTS_AT_OPEN`].
-    pub fn overdraw(&mut self) {
+    /// Lets the broker's own records get hold of `segments` more, over the budget if they must:
+    /// what frees space is itself a record.
+    pub fn overdraw(&mut self, segments: usize) {
         self.conclude();
-        let missing = SEGMENTS_AT_OPEN as i64 - self.obtainable - self.creatable.max(0);
+        let missing = segments as i64 - self.obtainable - self.creatable.max(0);
+        let overdrawn = (self.lasting_bytes() - self.budget).max(0);
         if missing > 0 {
-            let overdrawn = (self.lasting_bytes() - self.budget).max(0);
-            self.overdraft = overdrawn + missing * self.segment_bytes;
+            let wanted = overdrawn + missing * self.segment_bytes;
+            self.overdraft = self.overdraft.max(wanted);
+        } else if overdrawn == 0 {
+            self.overdraft = 0;
         }
         self.conclude();
     }
