@@ -9,10 +9,10 @@ pub async fn drive(shard: ShardHandle, retention_interval_ms: u64) {
     let mut upkeep = shard.with(|core, now| Upkeep::new(core, now, retention_interval_ms));
     loop {
         shard.read_pool.look_for_idle();
-        if shard.with(|core, now| upkeep.begin(core, now)) {
-            catalog::rewrite(&shard).await;
+        if shard.with(|core, now| upkeep.round(core, now)) {
+            let shard = shard.clone();
+            super::spawn(async move { catalog::rewrite(&shard).await });
         }
-        shard.with(|core, _| upkeep.end(core));
         sleep_ms(upkeep.pause_ms()).await;
     }
 }

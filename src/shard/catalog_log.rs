@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::append::Blocked;
 use super::state::{CATALOG_LOG, Shard};
+use crate::base::limits::WAL_ALIGN;
 use crate::base::{Lsn, Now, TopicId, TopicPartition};
 use crate::catalog::{CatalogRecord, CatalogReply, CatalogRequest, Change, Decision, DecodeError};
 use crate::kafka::record::BatchBuilder;
@@ -50,6 +51,14 @@ impl Shard {
         let records = self.catalog.snapshot();
         let records: Vec<Bytes> = records.iter().map(|r| r.encode().into()).collect();
         batches(now, &records)
+    }
+
+    /// Bytes of WAL that writing the catalogue again takes, about: its batches and a log start,
+    /// each in a block of its own.
+    pub(super) fn rewriting_bytes(&self) -> usize {
+        let records = self.catalog.snapshot();
+        let bytes: usize = records.iter().map(|r| r.encode().len()).sum();
+        bytes.next_multiple_of(WAL_ALIGN) + WAL_ALIGN
     }
 
     /// Appends one batch to the catalogue's partition: its offset and when it is durable.

@@ -100,6 +100,7 @@ impl CatalogTask {
                 self.stage = Stage::Answer;
                 if let Some(offset) = self.trim_to {
                     shard.trim_catalog(offset);
+                    shard.rewriting_catalog = false;
                 }
                 shard.apply_catalog(&self.records)?;
                 Ok(CatalogStep::Publish(std::mem::take(&mut self.records)))

@@ -10,6 +10,13 @@ use crate::kafka::ErrorCode;
 use crate::partition::Released;
 use crate::wal::{LiveSegment, Priority, Record};
 
+/// The catalogue is written again when it keeps so many segments that hold nothing else: what
+/// is written anew may itself end in one and begin in the next.
+const REWRITE_SEGMENTS_MIN: usize = 2;
+/// And when that frees this many times what it takes: a large catalogue fills segments of its
+/// own, and must not be written over and over.
+const REWRITE_GAIN_MIN: usize = 2;
+
 impl Shard {
     /// Looks for expired records and idle producers in all partitions; the log starts that
     /// follow are on their way to the disk then.
@@ -142,19 +149,25 @@ impl Shard {
 
     /// Reclaims what is free, and writes checkpoints for what keeps segments from being
     /// free. Worth calling now and then, and often while the disk budget is used up.
-    /// Whether the catalogue must be written again, see [`Shard::snapshot_catalog`].
+    /// Whether the catalogue must be written again, by a
+    /// [`CatalogTask`](super::CatalogTask::rewrite); not again until that is over.
     pub fn reclaim(&mut self) -> bool {
         let own: Vec<LiveSegment> = self.wal.live_segments().filter(is_sealed).collect();
-        let mut snapshot = false;
+        let (mut segments, mut bytes) = (0, 0);
         for segment in own {
             if self.is_free(segment.id) {
                 self.reclaim_own(segment.id);
-            } else {
-                snapshot |= self.holds_only_catalog(segment.id);
+            } else if self.holds_only_catalog(segment.id) {
+                segments += 1;
+                bytes += segment.bytes_used as usize;
             }
         }
         self.reclaim_adopted();
-        snapshot
+        let begins = !self.rewriting_catalog
+            && segments >= REWRITE_SEGMENTS_MIN
+            && bytes > REWRITE_GAIN_MIN * self.rewriting_bytes();
+        self.rewriting_catalog |= begins;
+        begins
     }
 
     fn is_free(&self, segment: SegmentId) -> bool {

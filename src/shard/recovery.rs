@@ -325,6 +325,7 @@ impl RecoveredShard {
             needs: self.needs,
             lent: self.lent,
             releases: std::collections::VecDeque::new(),
+            rewriting_catalog: false,
             written: BTreeMap::new(),
             last_lsn: Lsn(next_lsn.0 - 1),
             config: self.config,

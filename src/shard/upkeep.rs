@@ -32,24 +32,23 @@ impl Upkeep {
         ROUND_MS.min(self.retention_interval_ms)
     }
 
-    /// Begins a round. Whether the catalogue's log must be rewritten before it ends, see
-    /// [`CatalogTask::rewrite`](super::CatalogTask::rewrite).
-    pub fn begin(&mut self, shard: &mut Shard, now: Now) -> bool {
+    /// Does a round. Whether the catalogue's log is to be rewritten now, see
+    /// [`CatalogTask::rewrite`](super::CatalogTask::rewrite). The next round must not wait for
+    /// that: it may be what makes the room that the rewriting, or a change of the catalogue
+    /// before it, waits for.
+    pub fn round(&mut self, shard: &mut Shard, now: Now) -> bool {
         if now.mono_ms >= self.next_retention {
             self.next_retention = now.mono_ms + self.retention_interval_ms;
             shard.check_retention(now);
         }
         shard.expire_readers(now);
         shard.retry_segments();
-        shard.reclaim()
-    }
-
-    /// Ends a round.
-    pub fn end(&mut self, shard: &mut Shard) {
+        let rewrite = shard.reclaim();
         let newest = shard.last_lsn();
         if newest == self.last_lsn {
             shard.attest_durable();
         }
         self.last_lsn = newest;
+        rewrite
     }
 }
