@@ -65,7 +65,7 @@ async fn write(node: &Node, plan: BlockPlan) {
     world
         .executor
         .trace(hash << 32 ^ lsn.0 << 8 ^ u64::from(segment.wal));
-    let durable = node.with(|core, _| core.on_written(lsn, bytes));
+    let durable = node.with(|core, now| core.on_written(now, lsn, bytes));
     world.model.borrow_mut().check_durable(segment.wal, durable);
     node.gate.advance(durable);
     node.wal_work.raise();

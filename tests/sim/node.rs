@@ -68,7 +68,10 @@ impl Node {
     pub fn new(process: &Rc<Process>, core: Shard, slots: SegmentSlots) -> Rc<Node> {
         let world = process.world.clone();
         let room = match world.plan.has(Fault::SmallMail) {
-            true => world.plan.mailbox,
+            true => {
+                world.report.borrow_mut().fault(Fault::SmallMail);
+                world.plan.mailbox
+            }
             false => 64,
         };
         let gate = DurableGate::default();
@@ -294,7 +297,7 @@ impl Node {
     }
 
     async fn read(&self, request: FetchRead) -> Vec<FetchResult> {
-        let plans = self.with(|core, _| core.fetch(&request));
+        let plans = self.with(|core, now| core.fetch(now, &request));
         let mut results = Vec::with_capacity(plans.len());
         for plan in plans {
             results.push(self.carry_out(plan).await);

@@ -1,10 +1,12 @@
 //! One seed from its beginning to its end: lives of the broker, each cut short by a crash or a
 //! stop, and a last one without faults, in which everything that was begun must end.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::rc::Rc;
+use std::sync::Once;
 
+use corelane::base::{TopicId, TopicPartition};
 use corelane::wal::{EntryContent, Manifest};
 
 use crate::clients::{admin, auditor, consumer, producer};
@@ -26,15 +28,41 @@ pub struct Outcome {
 /// Simulated time in which what is begun must end once faults have stopped, milliseconds.
 const QUIET_MS_MAX: u64 = 300_000;
 
+thread_local! {
+    /// The words of a panic of the run on this thread; `None` outside of a run.
+    static LAST_WORDS: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// A run's panics are told by whoever runs it, once, and not by each of many tries.
+fn keep_last_words() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = take_hook();
+        set_hook(Box::new(move |info| {
+            let kept = LAST_WORDS.with_borrow_mut(|words| match words {
+                Some(words) => {
+                    let place = info.location().map(ToString::to_string);
+                    let text = info.payload_as_str().unwrap_or("a panic without words");
+                    *words = format!("{text} ({})", place.unwrap_or_default());
+                    true
+                }
+                None => false,
+            });
+            if !kept {
+                print(info);
+            }
+        }));
+    });
+}
+
 /// Runs a plan; a failure is returned, not thrown.
 pub fn run(plan: &Plan) -> Outcome {
+    keep_last_words();
     let world = World::new(plan.clone());
+    LAST_WORDS.set(Some(String::new()));
     let result = catch_unwind(AssertUnwindSafe(|| Director::new(world.clone()).run()));
-    let failure = result.err().map(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-        text.unwrap_or_else(|| "a panic without words".to_owned())
-    });
+    let words = LAST_WORDS.take().unwrap_or_default();
+    let failure = result.is_err().then_some(words);
     let mut report = world.report.borrow().clone();
     report.seeds = 1;
     report.steps = world.executor.steps();
@@ -255,10 +283,17 @@ impl Director {
             world.done.get() >= quick
         });
         self.all("reading everything", auditor::read_all(world.clone()));
-        // A full disk may hold producers back until something is deleted.
+        // A full disk holds producers back until something is deleted, and again when they have
+        // filled it with what they had not got rid of.
+        let everybody = plan.admins + plan.consumers + plan.producers;
+        let mut deletions = 1;
         self.all("deleting everything", auditor::delete_all(world.clone()));
-        let everybody = plan.admins + plan.consumers + plan.producers + 2;
-        self.until("producers do not end", || world.done.get() >= everybody);
+        while world.done.get() < everybody + 1 + deletions {
+            assert!(deletions < 30, "producers do not end{}", self.state());
+            self.quiet_for(10_000);
+            self.all("deleting everything", auditor::delete_all(world.clone()));
+            deletions += 1;
+        }
         self.all("reading what is left", auditor::read_all(world.clone()));
         self.quiet();
         world.check_memory(self.shards.get());
@@ -278,8 +313,15 @@ impl Director {
         let line = |node: &Rc<crate::node::Node>| {
             let (last, stats) = node.look(|core| (core.last_lsn(), core.wal_stats()));
             let durable = node.gate.durable();
+            let live = self.world.model.borrow().live_by_segment(node.id.0);
+            let catalog = TopicPartition {
+                topic: TopicId::CATALOG,
+                partition: 0,
+            };
+            let catalog_bytes = node.look(|core| core.log_size(catalog));
             format!(
-                "\nshard {}: {last:?}, durable {durable:?}, {stats:?}",
+                "\nshard {}: {last:?}, durable {durable:?}, {stats:?}, live batches by segment \
+                 {live:?}, catalogue {catalog_bytes} bytes",
                 node.id
             )
         };
@@ -296,10 +338,7 @@ impl Director {
     fn quiet(&self) {
         let mut before = String::new();
         for _ in 0..20 {
-            let end = self.world.executor.now_us() + 10_000_000;
-            while self.world.executor.now_us() < end && self.world.executor.step() {
-                self.world.check_touched();
-            }
+            self.quiet_for(10_000);
             let state = self.state();
             if state == before {
                 return;
@@ -307,6 +346,13 @@ impl Director {
             before = state;
         }
         panic!("a broker that nobody uses goes on writing{before}");
+    }
+
+    fn quiet_for(&self, ms: u64) {
+        let end = self.world.executor.now_us() + ms * 1000;
+        while self.world.executor.now_us() < end && self.world.executor.step() {
+            self.world.check_touched();
+        }
     }
 
     /// Has `work` done, which counts itself.

@@ -48,6 +48,8 @@ pub struct World {
     aborted: Cell<Option<&'static str>>,
     touched: Cell<u64>,
     wall_offset_ms: Cell<i64>,
+    /// The latest time that the broker was ever told.
+    wall_ms_max: Rc<Cell<i64>>,
     process_start_us: Cell<u64>,
     next_number: Cell<u64>,
 }
@@ -58,6 +60,8 @@ impl World {
         let plan = Rc::new(plan);
         let executor = Executor::new(Dice::new(seed, 2));
         let report = Rc::new(RefCell::new(Report::default()));
+        let wall_ms_max = Rc::new(Cell::new(0));
+        let model = Model::new(wall_ms_max.clone(), plan.has(Fault::ReadFlip));
         let disk = Disk::new(
             executor.clone(),
             Dice::new(seed, 3),
@@ -69,7 +73,8 @@ impl World {
             dice: Dice::new(seed, 4),
             plan,
             executor,
-            model: RefCell::default(),
+            model: RefCell::new(model),
+            wall_ms_max,
             report,
             memory: Memory::default(),
             process: RefCell::default(),
@@ -90,7 +95,8 @@ impl World {
             wall_ms: self.wall_ms(),
             mono_ms: (us - self.process_start_us.get()) / 1000,
         };
-        self.model.borrow_mut().on_time(now);
+        self.wall_ms_max
+            .set(self.wall_ms_max.get().max(now.wall_ms));
         now
     }
 
@@ -199,7 +205,7 @@ impl World {
         // all partitions, each in a block of its own, old and new.
         let state = 2 * 4096 * (self.plan.admins * self.plan.topics * self.plan.partitions_max);
         let usable = u64::from(self.plan.segment_bytes) - 4096;
-        let overdraft = (3 + state.div_ceil(usable)) * u64::from(self.plan.segment_bytes);
+        let overdraft = 2 * (3 + state.div_ceil(usable)) * u64::from(self.plan.segment_bytes);
         let on_disk = self.disk.bytes(node.id.0);
         assert!(
             on_disk <= budget.max(at_start) + overdraft,
@@ -259,7 +265,7 @@ pub fn seen(node: &Node, tp: TopicPartition) -> Option<Seen> {
         entries: vec![entry],
         max_bytes: 0,
     };
-    let plan = node.core.borrow_mut().fetch(&read).pop()?;
+    let plan = node.core.borrow_mut().fetch(node.now(), &read).pop()?;
     assert!(plan.pieces.is_empty());
     assert_eq!(plan.result.error, ErrorCode::OFFSET_OUT_OF_RANGE, "{tp}");
     Some(Seen {

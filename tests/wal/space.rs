@@ -152,8 +152,7 @@ fn a_used_up_reserve_is_replaced_so_that_space_can_still_be_freed() {
     let mut rig = Rig::ready(config(SIZE, 4));
     fill(&mut rig, Priority::Data);
     for round in 1..4 {
-        fill(&mut rig, Priority::Internal);
-        assert_eq!(log_start(&mut rig), Err(AppendError::Full));
+        assert_eq!(fill(&mut rig, Priority::Internal).1, AppendError::Full);
         for _ in 0..2 {
             rig.wal.retry();
             rig.drain();

@@ -6,10 +6,12 @@ mod ledger;
 mod log;
 mod topics;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use bytes::Bytes;
-use corelane::base::{Lsn, Now, TopicId, TopicPartition};
+use corelane::base::{Lsn, TopicId, TopicPartition};
 use corelane::kafka::ErrorCode;
 use corelane::shard::{FetchResult, ProduceResult};
 use corelane::wal::{EntryContent, Manifest, Recovered};
@@ -35,17 +37,23 @@ pub struct Model {
     pub topics: Topics,
     /// Topics whose deletion has been replayed somewhere.
     dropped: BTreeSet<TopicId>,
-    wall_ms_max: i64,
+    /// The latest time that the broker was ever told.
+    wall_ms_max: Rc<Cell<i64>>,
+    /// Reads may give flipped bits.
+    flips: bool,
 }
 
 impl Model {
-    fn ledger(&mut self, wal: u16) -> &mut Ledger {
-        self.ledgers.entry(wal).or_default()
+    pub fn new(wall_ms_max: Rc<Cell<i64>>, flips: bool) -> Model {
+        Model {
+            wall_ms_max,
+            flips,
+            ..Model::default()
+        }
     }
 
-    /// A clock reading that the broker was given.
-    pub fn on_time(&mut self, now: Now) {
-        self.wall_ms_max = self.wall_ms_max.max(now.wall_ms);
+    fn ledger(&mut self, wal: u16) -> &mut Ledger {
+        self.ledgers.entry(wal).or_default()
     }
 
     pub fn on_block_sent(&mut self, lsn: Lsn, block: Block) {
@@ -116,7 +124,7 @@ impl Model {
             0 <= log_start && log_start <= high_watermark,
             "{tp}: {seen:?}"
         );
-        let horizon = self.wall_ms_max;
+        let horizon = self.wall_ms_max.get();
         let config = self.topics.loosest(tp.topic);
         let ledgers = &self.ledgers;
         let log = self.logs.entry(tp).or_default();
@@ -215,12 +223,29 @@ impl Model {
     /// The records that a fetch at `offset` gave.
     pub fn check_fetch(&mut self, tp: TopicPartition, offset: i64, result: &FetchResult) -> i64 {
         match self.logs.get(&tp) {
-            Some(log) => log.check_fetch(tp, offset, result),
+            Some(log) => log.check_fetch(tp, offset, result, self.flips),
             None => {
                 assert!(result.records.is_empty(), "{tp}: records from nowhere");
                 offset
             }
         }
+    }
+
+    /// How many live batches are in each segment of a WAL, by its sequence.
+    pub fn live_by_segment(&self, wal: u16) -> BTreeMap<u64, usize> {
+        let mut live = BTreeMap::new();
+        for (tp, log) in &self.logs {
+            let gone = self.dropped.contains(&tp.topic);
+            for entry in log.live().filter(|entry| entry.wal == wal && !gone) {
+                let block = self.ledgers.get(&wal).and_then(|l| l.block(entry.lsn));
+                if let Some(block) = block {
+                    *live
+                        .entry(block.segment.sequence & 0xffff_ffff)
+                        .or_default() += 1;
+                }
+            }
+        }
+        live
     }
 
     /// Where bits may flip: blocks of WAL `wal` that something attests.
