@@ -5,6 +5,7 @@ pub mod checksum;
 pub mod ids;
 pub mod limits;
 pub mod log_config;
+pub mod mark;
 pub mod time;
 
 pub use ids::{LogPosition, Lsn, SegmentId, ShardId, TopicId, TopicPartition};

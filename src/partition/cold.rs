@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::base::mark::mark;
 use crate::base::{LogPosition, SegmentId};
 use crate::kafka::batch::{self, BatchHeader};
 
@@ -87,6 +88,7 @@ fn joins(group: &DiskRead, read: &ColdRead, gap_max: u32, len_max: u32) -> bool 
 /// offsets, matching checksum. Anything else must never be served.
 pub fn verify_cold(read: &ColdRead, bytes: &[u8]) -> bool {
     let Ok(header) = BatchHeader::decode(bytes) else {
+        mark!("partition.cold.no-header");
         return false;
     };
     bytes.len() == read.len as usize

@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::base::limits::PRODUCERS_PER_PARTITION_MAX;
+use crate::base::mark::mark;
 use crate::kafka::batch::BatchHeader;
 
 use super::append::{self, Origin};
@@ -102,10 +103,12 @@ impl Producers {
         if origin == Origin::Client
             && let Some(original) = producer.original_of(header)
         {
+            mark!("partition.producer.duplicate");
             return Ok(Sequenced::Duplicate(original));
         }
         let producer_id = header.producer_id;
         if found < current {
+            mark!("partition.producer.old-epoch");
             return Err(AppendError::InvalidProducerEpoch {
                 producer_id,
                 current,
@@ -121,6 +124,7 @@ impl Producers {
             0
         };
         if header.base_sequence != expected {
+            mark!("partition.producer.out-of-order");
             let found = header.base_sequence;
             return Err(AppendError::OutOfOrderSequence {
                 producer_id,

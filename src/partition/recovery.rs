@@ -8,6 +8,7 @@
 
 use thiserror::Error;
 
+use crate::base::mark::mark;
 use crate::base::{LogConfig, LogPosition, Now, TopicPartition};
 use crate::kafka::batch::BatchHeader;
 
@@ -103,6 +104,7 @@ impl Recovery {
         }
         if base_offset > log_end {
             // What lies between was recycled; `finish` checks that it may.
+            mark!("partition.recovery.gap");
             self.partition.skip_to(base_offset);
         }
         self.partition.take_offsets(header);
@@ -150,10 +152,12 @@ impl Recovery {
     /// Takes a log start offset that was recorded.
     pub fn on_log_start(&mut self, offset: i64) -> Recovered {
         if offset <= self.partition.log_start() {
+            mark!("partition.recovery.log-start-known");
             return Recovered::Skipped;
         }
         if offset > self.partition.log_end() {
             // It was durable when the log start moved there; it is gone since.
+            mark!("partition.recovery.log-start-beyond-end");
             self.partition.skip_to(offset);
         }
         self.partition.release_below(offset);
@@ -182,6 +186,7 @@ impl Recovery {
             return Err(RecoveryError::EpochBack { found, last });
         }
         if log_end > ours {
+            mark!("partition.recovery.checkpoint-beyond-end");
             self.partition.skip_to(log_end);
         }
         self.partition.release_below(log_start);

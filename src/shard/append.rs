@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::request::ProduceResult;
 use super::state::{Held, Shard};
+use crate::base::mark::mark;
 use crate::base::{Lsn, Now, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::partition::{AppendError, Appended as Placed, Origin, ProducerBatch, Verdict};
@@ -47,6 +48,7 @@ impl Shard {
         batch: &Bytes,
     ) -> Result<Appended, Blocked> {
         let Some(held) = self.partitions.get_mut(&tp) else {
+            mark!("shard.append.unknown-partition");
             // It may be here in a moment, and the client's next batch comes then.
             self.note_refused(now, tp, batch);
             return Ok(refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None));
@@ -62,6 +64,7 @@ impl Shard {
                 let after = if durable {
                     Lsn::default()
                 } else {
+                    mark!("shard.append.duplicate-not-durable");
                     self.last_lsn
                 };
                 let result = acknowledged(

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::append::Blocked;
 use super::state::{CATALOG_LOG, Shard};
 use crate::base::limits::WAL_ALIGN;
+use crate::base::mark::mark;
 use crate::base::{Lsn, Now, TopicId, TopicPartition};
 use crate::catalog::{CatalogRecord, CatalogReply, CatalogRequest, Change, Decision, DecodeError};
 use crate::kafka::record::BatchBuilder;
@@ -142,6 +143,7 @@ impl Shard {
         };
         self.readers.forget(tp);
         for &waiter in held.log.waiters() {
+            mark!("shard.catalog.deleted-while-watched");
             self.waiters.wake(waiter);
         }
         for held in held.log.segments() {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::catalog_log::CatalogChange;
 use super::state::Shard;
+use crate::base::mark::mark;
 use crate::base::{Lsn, Now, TopicId};
 use crate::catalog::{CatalogReply, CatalogRequest, DecodeError};
 
@@ -88,6 +89,7 @@ impl CatalogTask {
             Stage::Append => {
                 while let Some(batch) = self.batches.front() {
                     let Ok((_, lsn)) = shard.append_catalog(now, batch) else {
+                        mark!("shard.catalog.no-room");
                         return Ok(CatalogStep::Retry);
                     };
                     self.after = lsn;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::state::Shard;
 use super::tail::TailBlock;
+use crate::base::mark::mark;
 use crate::base::{LogPosition, Lsn, Now, SegmentId, TopicPartition};
 use crate::kafka::batch::BatchHeader;
 use crate::partition::{Durable, Placed};
@@ -84,7 +85,10 @@ impl Shard {
         record: &DurableRecord,
         payload: Bytes,
     ) -> Option<i64> {
-        let held = self.partitions.get_mut(&record.tp)?;
+        let Some(held) = self.partitions.get_mut(&record.tp) else {
+            mark!("shard.durable.batch-of-deleted-topic");
+            return None;
+        };
         let header = BatchHeader::decode(&payload).ok()?;
         held.state_since.get_or_insert(segment);
         self.needs.add(segment, 1);

@@ -4,6 +4,7 @@
 use super::append::Blocked;
 use super::request::ProduceResult;
 use crate::base::Now;
+use crate::base::mark::mark;
 use crate::kafka::ErrorCode;
 
 /// Longest that a request is held back when the disk budget is used up, milliseconds;
@@ -65,7 +66,10 @@ impl Hold {
         };
         let deadline = *self.deadline.get_or_insert(now.mono_ms + self.full_ms);
         match now.mono_ms >= deadline {
-            true => Wait::Refuse,
+            true => {
+                mark!("shard.hold.refused");
+                Wait::Refuse
+            }
             false if busy => Wait::Disk,
             false => Wait::Room,
         }

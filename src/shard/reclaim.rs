@@ -5,6 +5,7 @@
 
 use super::append::Blocked;
 use super::state::{CATALOG_LOG, Shard};
+use crate::base::mark::mark;
 use crate::base::{Lsn, Now, SegmentId, ShardId, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::partition::Released;
@@ -81,6 +82,7 @@ impl Shard {
         segment: SegmentId,
     ) {
         let Some(held) = self.partitions.get_mut(&tp) else {
+            mark!("shard.durable.log-start-of-deleted-topic");
             return;
         };
         held.log_start_pending = false;
@@ -117,6 +119,7 @@ impl Shard {
     pub(super) fn give_back(&mut self, segment: SegmentId) {
         let keeper = self.keeper(segment);
         if keeper != self.config.id {
+            mark!("shard.reclaim.given-back");
             self.releases.push_back((keeper, segment));
         }
     }
@@ -142,6 +145,7 @@ impl Shard {
         if let Some(holders) = self.lent.get_mut(&segment) {
             *holders = holders.saturating_sub(1);
             if *holders == 0 {
+                mark!("shard.reclaim.last-holder-gone");
                 self.lent.remove(&segment);
             }
         }
@@ -166,7 +170,10 @@ impl Shard {
         let begins = !self.rewriting_catalog
             && segments >= REWRITE_SEGMENTS_MIN
             && bytes > REWRITE_GAIN_MIN * self.rewriting_bytes();
-        self.rewriting_catalog |= begins;
+        if begins {
+            mark!("shard.catalog.rewrite");
+            self.rewriting_catalog = true;
+        }
         begins
     }
 
@@ -206,6 +213,7 @@ impl Shard {
         }
         for segment in free {
             if let Some(wal) = self.adopted.get_mut(&segment.wal) {
+                mark!("shard.reclaim.adopted");
                 let _ = wal.reclaim(segment);
             }
         }
@@ -215,7 +223,10 @@ impl Shard {
     pub(super) fn checkpoint(&mut self, tp: TopicPartition) -> Option<Lsn> {
         let held = self.partitions.get_mut(&tp)?;
         let record = Record::partition_state(tp, held.log.checkpoint());
-        let lsn = self.wal.append(record, Priority::Internal).ok()?;
+        let Ok(lsn) = self.wal.append(record, Priority::Internal) else {
+            mark!("shard.checkpoint.no-room");
+            return None;
+        };
         held.checkpoint_pending = true;
         self.last_lsn = self.last_lsn.max(lsn);
         Some(lsn)

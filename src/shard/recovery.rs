@@ -13,6 +13,7 @@ use super::segments::SegmentNeeds;
 use super::state::{CATALOG_LOG, Held, Shard, ShardConfig};
 use super::tail::TailQueue;
 use super::waiters::Waiters;
+use crate::base::mark::mark;
 use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicPartition};
 use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError, placement};
 use crate::kafka::batch::{BatchHeader, HEADER_BYTES};
@@ -95,7 +96,10 @@ pub fn deal_wals(wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
         if let Some(shard) = dealt.get_mut(usize::from(number % shards)) {
             match number < shards {
                 true => shard.own = wal,
-                false => shard.adopted.push(wal),
+                false => {
+                    mark!("shard.recovery.wal-without-shard");
+                    shard.adopted.push(wal);
+                }
             }
         }
     }
@@ -213,6 +217,7 @@ impl Assembly {
                 continue;
             };
             if header.last_offset() < log_start {
+                mark!("shard.recovery.trimmed-catalog-batch");
                 continue;
             }
             let section = batch.get(HEADER_BYTES..).unwrap_or_default();
@@ -291,6 +296,7 @@ impl RecoveredShard {
         {
             held.state_since = collected.state_since;
         } else {
+            mark!("shard.recovery.adopt");
             self.adoptions.push(tp);
         }
         self.partitions.insert(tp, held);

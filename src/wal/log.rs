@@ -10,6 +10,7 @@ use super::recovery::Recovered;
 use super::segment::SEGMENT_HEADER_BYTES;
 use super::segments::{Active, ReclaimError, Segments};
 use super::{LiveSegment, SegmentWork, WalConfig, WalConfigError, WalStats};
+use crate::base::mark::mark;
 use crate::base::{Lsn, SegmentId, limits};
 
 /// Who appends, which decides who is refused first.
@@ -98,6 +99,7 @@ impl Wal {
     fn admit(&mut self, payload_bytes: usize, priority: Priority) -> Result<Fit, AppendError> {
         let bytes = RECORD_HEADER_BYTES.saturating_add(payload_bytes);
         if bytes > self.record_bytes_max() {
+            mark!("wal.append.too-large");
             return Err(AppendError::TooLarge(payload_bytes));
         }
         let (pending_max, reserve) = match priority {
@@ -110,11 +112,16 @@ impl Wal {
         let fit = self.fit(bytes);
         let rolls = matches!(fit, Fit::Next);
         if self.segments.headroom(priority) - i64::from(rolls) < reserve {
-            self.starved |= priority == Priority::Internal;
+            if priority == Priority::Internal {
+                mark!("wal.append.full-for-internal");
+                self.starved = true;
+            }
+            mark!("wal.append.full");
             return Err(AppendError::Full);
         }
         let waits = rolls && !self.segments.is_next_ready();
         if waits || self.batcher.pending_bytes() >= pending_max {
+            mark!("wal.append.busy");
             return Err(AppendError::Busy);
         }
         Ok(fit)
@@ -250,10 +257,12 @@ impl Wal {
             return false;
         };
         if active.next_offset == active.file_bytes {
+            mark!("wal.attest.in-manifest");
             self.attested = self.last_data;
             self.segments.want_manifest();
             return false;
         }
+        mark!("wal.attest.in-block");
         self.open_block();
         self.seal();
         true

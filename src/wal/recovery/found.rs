@@ -1,6 +1,7 @@
 //! What recovery ends with, and how it comes together.
 
 use super::layout::{Range, Target};
+use crate::base::mark::mark;
 use crate::base::{Lsn, SegmentId};
 use crate::wal::segment::SEGMENT_HEADER_BYTES;
 
@@ -140,6 +141,7 @@ impl Recovered {
         } in std::mem::take(&mut self.visited)
         {
             if segment.first_lsn == Lsn(0) {
+                mark!("wal.recovery.open-segment-without-blocks");
                 self.free.push((segment.slot, segment.file_bytes));
                 continue;
             }
@@ -147,6 +149,7 @@ impl Recovered {
                 self.sync.push(segment.slot);
             }
             if !header_is_good {
+                mark!("wal.recovery.damaged-header");
                 self.damaged_headers.push(segment.slot);
             }
             self.segments.push(segment);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::found::Recovered;
 use super::{ListedFile, RecoveryError};
+use crate::base::mark::mark;
 use crate::base::{Lsn, limits};
 use crate::wal::manifest::{EntryContent, Life, Manifest};
 use crate::wal::names::FilePath;
@@ -75,12 +76,16 @@ impl Layout {
                     recovered,
                 })
             } else {
+                mark!("wal.recovery.manifest-missing");
                 Err(RecoveryError::ManifestMissing(path))
             };
         };
-        let manifest =
-            Manifest::decode(bytes).map_err(|error| RecoveryError::Manifest { path, error })?;
+        let manifest = Manifest::decode(bytes).map_err(|error| {
+            mark!("wal.recovery.manifest-damaged");
+            RecoveryError::Manifest { path, error }
+        })?;
         if manifest.wal != wal {
+            mark!("wal.recovery.wrong-wal");
             return Err(RecoveryError::WrongWal {
                 path,
                 found: manifest.wal,
@@ -110,8 +115,13 @@ impl Layout {
                             targets.push(Target::unused(slot));
                         }
                         // Left to those that the manifest does not know.
-                        Some(bytes) => drop(listed.insert(slot, bytes)),
-                        None => {}
+                        Some(bytes) => {
+                            mark!("wal.recovery.free-file-of-other-size");
+                            listed.insert(slot, bytes);
+                        }
+                        None => {
+                            mark!("wal.recovery.free-file-gone");
+                        }
                     }
                     continue;
                 }
@@ -127,12 +137,18 @@ impl Layout {
                 slot: Some(slot),
             };
             let sequence = life.sequence;
-            let found = found.ok_or(RecoveryError::SegmentMissing { path, sequence })?;
+            let found = found.ok_or_else(|| {
+                mark!("wal.recovery.segment-missing");
+                RecoveryError::SegmentMissing { path, sequence }
+            })?;
             let found_bytes = accept_size(found, file_bytes, range);
-            let found_bytes = found_bytes.ok_or(RecoveryError::SegmentSize {
-                path,
-                found,
-                expected: file_bytes,
+            let found_bytes = found_bytes.ok_or_else(|| {
+                mark!("wal.recovery.segment-size");
+                RecoveryError::SegmentSize {
+                    path,
+                    found,
+                    expected: file_bytes,
+                }
             })?;
             targets.push(Target {
                 slot,
@@ -143,6 +159,7 @@ impl Layout {
             });
         }
         for (slot, bytes) in listed {
+            mark!("wal.recovery.unlisted-file");
             recovered.unlisted.push(slot);
             if bytes >= SEGMENT_HEADER_BYTES as u64 {
                 targets.push(Target::unused(slot));

@@ -36,6 +36,7 @@ use super::block::{self, BLOCK_HEADER_BYTES, BlockError, BlockHeader};
 use super::names::FilePath;
 use super::record::RecordKind;
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::base::mark::mark;
 use crate::base::{LogPosition, Lsn, SegmentId, TopicPartition, limits};
 
 /// A read that recovery needs.
@@ -227,6 +228,7 @@ impl Recovery {
         }
         if window.is_at_end() {
             // A sealed segment that ends too early; an open one just ends.
+            mark!("wal.recovery.end-of-file");
             self.miss(&target, window.start(), BlockError::Absent)?;
             return Ok(Progress::Ended);
         }
@@ -279,6 +281,7 @@ impl Recovery {
             && wal == self.wal
             && sequence >= self.recovered.next_sequence
         {
+            mark!("wal.recovery.manifest-outdated");
             let path = FilePath {
                 wal,
                 slot: Some(target.slot),
@@ -316,6 +319,7 @@ impl Recovery {
         let spans = match spans {
             Ok(spans) => spans,
             Err(error) => {
+                mark!("wal.recovery.torn-block");
                 self.miss(target, offset, error)?;
                 window.skip(limits::WAL_ALIGN);
                 return Ok(Progress::Moved);
@@ -357,16 +361,19 @@ impl Recovery {
                 self.tail.miss(slot, offset, error);
                 Ok(())
             }
-            Range::Sealed { end_lsn, .. } => Err(RecoveryError::Corrupt {
-                path: FilePath {
-                    wal: self.wal,
-                    slot: Some(slot),
-                },
-                offset,
-                lsn: self.expected,
-                durable: self.tail.durable().max(Lsn(end_lsn.0 - 1)),
-                error,
-            }),
+            Range::Sealed { end_lsn, .. } => {
+                mark!("wal.recovery.damage-in-sealed");
+                Err(RecoveryError::Corrupt {
+                    path: FilePath {
+                        wal: self.wal,
+                        slot: Some(slot),
+                    },
+                    offset,
+                    lsn: self.expected,
+                    durable: self.tail.durable().max(Lsn(end_lsn.0 - 1)),
+                    error,
+                })
+            }
         }
     }
 }

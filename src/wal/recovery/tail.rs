@@ -4,6 +4,7 @@
 use super::error::RecoveryError;
 use super::found::Cut;
 use crate::base::Lsn;
+use crate::base::mark::mark;
 use crate::wal::block::BlockError;
 use crate::wal::names::FilePath;
 
@@ -49,6 +50,7 @@ impl Tail {
     }
 
     pub fn count_void(&mut self) {
+        mark!("wal.recovery.void-block");
         self.void_blocks += 1;
     }
 
@@ -82,12 +84,17 @@ impl Tail {
             is_at_end: false,
         };
         match &mut self.hole {
-            None => self.hole = Some(here),
+            None => {
+                mark!("wal.recovery.hole");
+                self.hole = Some(here);
+            }
             // The missing block was the first of this segment rather than one more of the last.
             Some(hole) if hole.is_at_end => {
+                mark!("wal.recovery.hole-between-segments");
                 let moves = matches!(hole.error, BlockError::Absent | BlockError::Stale);
                 hole.is_at_end = false;
                 if moves && !never_written {
+                    mark!("wal.recovery.hole-moves-to-next-segment");
                     *hole = here;
                 }
             }
@@ -104,6 +111,7 @@ impl Tail {
             Some(hole) => (Some(hole.slot), hole.offset, hole.error),
             None => (None, 0, BlockError::Absent),
         };
+        mark!("wal.recovery.hole-below-durable");
         let path = FilePath { wal, slot };
         Err(RecoveryError::Corrupt {
             path,
@@ -119,6 +127,7 @@ impl Tail {
         let hole = self
             .hole
             .filter(|_| self.has_remains || self.void_blocks > 0)?;
+        mark!("wal.recovery.cut");
         let Hole { slot, offset, .. } = hole;
         Some(Cut {
             lsn,

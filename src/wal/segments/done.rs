@@ -3,6 +3,7 @@
 use super::Segments;
 use super::slot::{Slot, State};
 use crate::base::limits;
+use crate::base::mark::mark;
 
 impl Segments {
     /// The manifest handed out last has replaced the one before, durably.
@@ -27,6 +28,7 @@ impl Segments {
     pub fn on_manifest_failed(&mut self) {
         assert!(self.manifest_in_flight, "no manifest is in flight");
         self.manifest_in_flight = false;
+        mark!("wal.segments.manifest-failed");
         self.manifest_wanted = true;
         self.manifest_stalled = true;
         self.idle = false;
@@ -41,6 +43,7 @@ impl Segments {
     /// The disk has no room for the file in `slot`. What there is of it is deleted.
     pub fn on_prepare_failed(&mut self, slot: u32) {
         self.assert_state(slot, State::Filling);
+        mark!("wal.segments.prepare-failed");
         self.fill_stalled = true;
         self.delete(slot);
     }

@@ -2,6 +2,7 @@
 
 use super::Segments;
 use super::slot::{Active, ReclaimError, State};
+use crate::base::mark::mark;
 use crate::base::{Lsn, SegmentId};
 use crate::wal::manifest::Life;
 use crate::wal::segment::SEGMENT_HEADER_BYTES;
@@ -101,7 +102,10 @@ impl Segments {
                 );
                 Ok(())
             }
-            _ => Err(ReclaimError::InUse),
+            _ => {
+                mark!("wal.segments.reclaim-too-early");
+                Err(ReclaimError::InUse)
+            }
         }
     }
 

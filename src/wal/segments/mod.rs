@@ -25,6 +25,7 @@ use super::manifest::{Entry, EntryContent, Life, Manifest};
 use super::recovery::Recovered;
 use super::segment::{self, SegmentHeader};
 use super::{SegmentWork, WalConfig};
+use crate::base::mark::mark;
 use crate::base::{Lsn, SegmentId, limits};
 
 /// All files of one WAL.
@@ -103,6 +104,7 @@ impl Segments {
         }
         segments.take_free(adopted, recovered);
         for &slot in &recovered.unlisted {
+            mark!("wal.segments.unlisted-deleted");
             segments.insert(slot, 0, State::Deleting);
             segments.todo.push_back(SegmentWork::Delete { slot });
         }
@@ -314,8 +316,10 @@ impl Segments {
             && file.pins == 0
         {
             if self.is_keepable(&file) {
+                mark!("wal.segments.recycled");
                 self.set(slot, State::Free);
             } else {
+                mark!("wal.segments.deleted");
                 self.delete(slot);
             }
         }

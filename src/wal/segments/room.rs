@@ -3,6 +3,7 @@
 
 use super::slot::{Slot, State};
 use crate::base::limits;
+use crate::base::mark::mark;
 use crate::wal::{Priority, WalConfig, WalStats};
 
 /// Segments that a WAL can get hold of when it is opened, whatever its budget: one to write to and
@@ -69,6 +70,7 @@ impl Room {
         let missing = segments as i64 - self.obtainable - self.creatable.max(0);
         let overdrawn = (self.lasting_bytes() - self.budget).max(0);
         if missing > 0 {
+            mark!("wal.segments.overdrawn");
             let wanted = overdrawn + missing * self.segment_bytes;
             self.overdraft = self.overdraft.max(wanted);
         } else if overdrawn == 0 {
