@@ -11,7 +11,8 @@
 //! like one in flight, and the process must not go on. A read may fail, or give a flipped
 //! bit, and be right the next time. Before a start one bit at rest may have flipped, in a
 //! place where something intact attests that it was durable; once recovery has looked, the
-//! bit is put right again, as from a backup. When the disk is full, new files and manifests
+//! bit is put right again, as from a backup. So it is with a WAL that somebody has laid hands
+//! on: a file or the manifest gone, cut short, another WAL's, or an older one. When the disk is full, new files and manifests
 //! find no room; what exists can be overwritten.
 
 use std::cell::{Cell, RefCell};
@@ -20,7 +21,7 @@ use std::io;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use corelane::wal::ListedFile;
+use corelane::wal::{Entry, EntryContent, ListedFile, Manifest, SegmentHeader};
 
 use crate::dice::Dice;
 use crate::executor::Executor;
@@ -72,6 +73,9 @@ struct State {
     volatile_manifests: BTreeMap<u16, Option<Vec<u8>>>,
     volatile_meta: Option<Option<Meta>>,
     flipped: Option<Flipped>,
+    untouched: Option<Untouched>,
+    /// Of each WAL, the manifest before the present one.
+    old_manifests: BTreeMap<u16, Vec<u8>>,
     /// Reads under way, by file.
     reads: BTreeMap<File, u32>,
 }
@@ -80,6 +84,14 @@ struct State {
 enum Flipped {
     File(File, usize, u8),
     Manifest(u16, usize, u8),
+}
+
+/// A WAL as it was before somebody laid hands on it.
+#[derive(Clone, Debug)]
+struct Untouched {
+    wal: u16,
+    files: Vec<(File, Vec<u8>)>,
+    manifest: Option<Vec<u8>>,
 }
 
 /// The disk.
@@ -231,8 +243,12 @@ impl Disk {
         };
         let mut bytes = found[offset..offset + len].to_vec();
         if self.strikes(Fault::ReadFlip, 100) {
-            let at = self.dice.below(len as u64) as usize;
-            bytes[at] ^= 1 << self.dice.below(8);
+            // Now and then where the first batch says what it is.
+            let at = match self.dice.one_in(8) {
+                true => 16,
+                false => self.dice.below(len as u64) as usize,
+            };
+            bytes[at.min(len - 1)] ^= 1 << self.dice.below(8);
         }
         Ok(bytes.into())
     }
@@ -409,9 +425,80 @@ impl Disk {
         }
     }
 
-    /// Puts a flipped bit right. Whether there was one.
+    /// Does to a WAL what no disk does by itself, until [`Disk::repair`]: a file or the manifest
+    /// is lost, cut short, another WAL's, or an older one. Whether a start must refuse it.
+    pub fn tamper(&self, wal: u16) -> Option<bool> {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let bytes = state.manifests.get(&wal)?.clone();
+        let manifest = Manifest::decode(&bytes).ok()?;
+        let of_wal = state.files.range((wal, 0)..=(wal, u32::MAX));
+        let files: Vec<(File, Vec<u8>)> = of_wal.map(|(f, b)| (*f, b.clone())).collect();
+        let entries = |free: bool| {
+            let is_free = |e: &&Entry| matches!(e.content, EntryContent::Free) == free;
+            let found = manifest.entries.iter().filter(is_free);
+            found.map(|e| (wal, e.slot)).collect::<Vec<File>>()
+        };
+        let (used, free) = (entries(false), entries(true));
+        let newest_life = files
+            .iter()
+            .filter_map(|(_, bytes)| SegmentHeader::decode(bytes).ok())
+            .map(|header| header.id.sequence)
+            .max();
+        let refused = match self.dice.below(6) {
+            0 if !files.is_empty() => {
+                state.manifests.remove(&wal);
+                true
+            }
+            1 if !used.is_empty() => {
+                state.files.remove(self.dice.pick(&used));
+                true
+            }
+            2 if !used.is_empty() => {
+                let file = state.files.get_mut(self.dice.pick(&used))?;
+                file.truncate(file.len() - 4096);
+                true
+            }
+            3 if !free.is_empty() => {
+                state.files.get_mut(self.dice.pick(&free))?.truncate(4096);
+                false
+            }
+            4 => {
+                let others = state.manifests.iter().filter(|(other, _)| **other != wal);
+                let other = others.map(|(_, bytes)| bytes.clone()).next()?;
+                state.manifests.insert(wal, other);
+                true
+            }
+            _ => {
+                let old = state.old_manifests.get(&wal)?.clone();
+                let known = Manifest::decode(&old).ok()?.next_sequence;
+                newest_life.filter(|newest| *newest >= known)?;
+                state.manifests.insert(wal, old);
+                true
+            }
+        };
+        state.untouched = Some(Untouched {
+            wal,
+            files,
+            manifest: Some(bytes),
+        });
+        self.report.borrow_mut().fault(Fault::Tamper);
+        Some(refused)
+    }
+
+    /// Puts a flipped bit right, and whatever somebody did to a WAL. Whether there was anything.
     pub fn repair(&self) -> bool {
         let mut state = self.state.borrow_mut();
+        if let Some(untouched) = state.untouched.take() {
+            let wal = untouched.wal;
+            state.files.retain(|(of, _), _| *of != wal);
+            state.files.extend(untouched.files);
+            match untouched.manifest {
+                Some(bytes) => state.manifests.insert(wal, bytes),
+                None => state.manifests.remove(&wal),
+            };
+            return true;
+        }
         match state.flipped.take() {
             Some(Flipped::File(file, at, bit)) => {
                 if let Some(bytes) = state.files.get_mut(&file) {
@@ -459,7 +546,9 @@ impl State {
                 self.volatile.retain(|(of, _), _| *of != file);
             }
             Flight::Manifest { wal, bytes } => {
-                self.manifests.insert(wal, bytes);
+                if let Some(old) = self.manifests.insert(wal, bytes) {
+                    self.old_manifests.insert(wal, old);
+                }
                 self.volatile_manifests.remove(&wal);
             }
             Flight::Meta(meta) => {

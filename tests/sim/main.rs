@@ -15,6 +15,7 @@ mod disk;
 mod drivers;
 mod executor;
 mod lookup;
+mod marks;
 mod model;
 mod node;
 mod plan;
@@ -67,7 +68,7 @@ fn fresh_seeds_hold() {
         report.add(&hold(seed));
         seed = seed.wrapping_add(1);
     }
-    println!("{report}");
+    println!("{report}{}", marks::report());
 }
 
 /// `CORELANE_SIM_SEED=123 cargo test --test sim -- replay --nocapture`
@@ -101,7 +102,7 @@ fn survey() {
             println!("seed {seed}: {failure}");
         }
     }
-    println!("{report}{failed} seeds failed");
+    println!("{report}{}{failed} seeds failed", marks::report());
 }
 
 /// Seeds from 1 on until one fails: how soon a bug is caught. Fails if none does.

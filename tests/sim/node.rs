@@ -371,14 +371,18 @@ impl Node {
             waiter,
         };
         let mut pause = pin!(self.world.executor.sleep_ms(request.wait_ms));
-        poll_fn(|cx| {
+        let woken = poll_fn(|cx| {
             match self.woken.borrow_mut().get_mut(&waiter) {
                 Some((false, waker)) => *waker = Some(cx.waker().clone()),
-                _ => return Poll::Ready(()),
+                _ => return Poll::Ready(true),
             }
-            pause.as_mut().poll(cx)
+            pause.as_mut().poll(cx).map(|()| false)
         })
         .await;
+        if !woken {
+            let model = self.world.model.borrow();
+            model.check_not_woken(self.id.0, &request.entries, request.bytes);
+        }
     }
 }
 

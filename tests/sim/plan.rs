@@ -33,6 +33,7 @@ faults! {
     TornWrite "torn-write" "Of a write in flight at a crash some sectors are there.",
     LostWrite "lost-write" "Of a write in flight at a crash nothing is there.",
     BitFlip "bit-flip" "A bit at rest has flipped before a start.",
+    Tamper "tamper" "Somebody loses, cuts or exchanges files of a WAL before a start.",
     ReadFlip "read-flip" "A read gives a flipped bit.",
     WriteFails "write-fails" "A write or a flush fails.",
     ReadFails "read-fails" "A read fails.",

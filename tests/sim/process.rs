@@ -111,6 +111,10 @@ pub async fn start(world: Rc<World>, shards: u16) {
             }
         }
     }
+    assert!(
+        !world.must_refuse.get(),
+        "a WAL that somebody laid hands on was not refused"
+    );
     disk.repair();
     open(&world, meta, shards, found);
 }

@@ -142,6 +142,7 @@ impl Director {
         if world.strikes(Fault::Reshard, 2) {
             self.shards.set(world.dice.range(1, plan.shards_max) as u16);
         }
+        world.say(|| format!("a start with {} shards", self.shards.get()));
         let start = process::start(world.clone(), self.shards.get());
         world.executor.spawn(Group::Process, start);
     }
@@ -159,7 +160,8 @@ impl Director {
         for _ in 0..steps {
             assert!(self.world.executor.step(), "nothing is left to do");
             self.world.check_touched();
-            if self.world.take_abort().is_some() {
+            if let Some(why) = self.world.take_abort() {
+                self.world.say(|| format!("the process aborts: {why}"));
                 return End::Aborted;
             }
         }
@@ -188,6 +190,7 @@ impl Director {
     fn crash(&self) {
         let world = &self.world;
         let power_cut = world.strikes(Fault::PowerCut, 2);
+        world.say(|| format!("the process is killed, power cut: {power_cut}"));
         world.report.borrow_mut().fault(Fault::Kill);
         world.executor.kill_process();
         if let Some(process) = world.process.take() {
@@ -197,7 +200,13 @@ impl Director {
         // A bit that no start has come upon is put right, so that one at a time is wrong.
         world.disk.repair();
         world.disk.crash(power_cut);
-        if world.strikes(Fault::BitFlip, 3) {
+        world.must_refuse.set(false);
+        if world.plan.has(Fault::Tamper) && world.dice.one_in(4) && !world.disk.kind.get() {
+            let wals = u64::from(world.disk.meta().unwrap_or_default().wals);
+            let wal = world.dice.below(wals.max(1)) as u16;
+            let refused = world.disk.tamper(wal);
+            world.must_refuse.set(refused == Some(true));
+        } else if world.plan.has(Fault::BitFlip) && world.dice.one_in(3) && !world.disk.kind.get() {
             self.flip();
         }
     }
@@ -233,7 +242,7 @@ impl Director {
         }
         let block = world.dice.pick(&blocks);
         let at = match world.dice.one_in(8) {
-            true => world.dice.below(4096) as usize,
+            true => world.dice.below(40) as usize,
             false => block.offset as usize + world.dice.below(block.bytes as u64) as usize,
         };
         disk.flip((wal, block.slot), at);
@@ -273,6 +282,7 @@ impl Director {
         world.disk.kind.set(true);
         world.disk.full.set(false);
         world.disk.repair();
+        world.must_refuse.set(false);
         self.start();
         self.until("the broker does not start", || self.is_serving());
         self.live(500);
@@ -285,10 +295,9 @@ impl Director {
         self.all("reading everything", auditor::read_all(world.clone()));
         // A full disk holds producers back until something is deleted, and again when they have
         // filled it with what they had not got rid of.
-        let everybody = plan.admins + plan.consumers + plan.producers;
         let mut deletions = 1;
         self.all("deleting everything", auditor::delete_all(world.clone()));
-        while world.done.get() < everybody + 1 + deletions {
+        while world.producers_done.get() < plan.producers {
             assert!(deletions < 30, "producers do not end{}", self.state());
             self.quiet_for(10_000);
             self.all("deleting everything", auditor::delete_all(world.clone()));

@@ -43,8 +43,12 @@ pub struct World {
     pub memory: Memory,
     pub process: RefCell<Option<Rc<Process>>>,
     pub phase: Cell<Phase>,
-    /// Clients that have nothing left to do.
+    /// Admins, consumers and audits that have nothing left to do.
     pub done: Cell<u64>,
+    /// Producers that have nothing left to do.
+    pub producers_done: Cell<u64>,
+    /// What was done to the disk is so grave that no start may go on.
+    pub must_refuse: Cell<bool>,
     aborted: Cell<Option<&'static str>>,
     touched: Cell<u64>,
     wall_offset_ms: Cell<i64>,
@@ -52,6 +56,7 @@ pub struct World {
     wall_ms_max: Rc<Cell<i64>>,
     process_start_us: Cell<u64>,
     next_number: Cell<u64>,
+    verbose: bool,
 }
 
 impl World {
@@ -80,11 +85,14 @@ impl World {
             process: RefCell::default(),
             phase: Cell::new(Phase::Busy),
             done: Cell::new(0),
+            producers_done: Cell::new(0),
+            must_refuse: Cell::new(false),
             aborted: Cell::new(None),
             touched: Cell::new(0),
             wall_offset_ms: Cell::new(1_700_000_000_000),
             process_start_us: Cell::new(0),
             next_number: Cell::new(0),
+            verbose: std::env::var_os("CORELANE_SIM_VERBOSE").is_some(),
         })
     }
 
@@ -117,6 +125,13 @@ impl World {
     pub fn fresh(&self) -> u64 {
         self.next_number.set(self.next_number.get() + 1);
         self.next_number.get()
+    }
+
+    /// Tells the story of a replay, to whoever asks for it (`CORELANE_SIM_VERBOSE=1`).
+    pub fn say(&self, what: impl FnOnce() -> String) {
+        if self.verbose {
+            println!("{:>10} us: {}", self.executor.now_us(), what());
+        }
     }
 
     pub fn event(&self, what: &'static str) {
@@ -209,8 +224,14 @@ impl World {
         let on_disk = self.disk.bytes(node.id.0);
         assert!(
             on_disk <= budget.max(at_start) + overdraft,
-            "WAL {} takes {on_disk} bytes, {at_start} at the start, of {budget}: {stats:?}",
-            node.id.0
+            "WAL {} takes {on_disk} bytes, {at_start} at the start, of {budget}: {stats:?}, \
+             live {:?}, catalogue {}",
+            node.id.0,
+            self.model.borrow().live_by_segment(node.id.0),
+            node.look(|core| core.log_size(TopicPartition {
+                topic: corelane::base::TopicId::CATALOG,
+                partition: 0
+            }))
         );
     }
 

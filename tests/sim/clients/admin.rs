@@ -141,8 +141,11 @@ async fn change(
     if session.is_gone() {
         return None;
     }
+    world.say(|| format!("{name} is to be {after:?}"));
     world.model.borrow_mut().topics.ask(name, after);
-    let reply = session.ask(ShardRequest::Catalog(request)).await?;
+    let reply = session.ask(ShardRequest::Catalog(request)).await;
+    world.say(|| format!("{name} is answered with {reply:?}"));
+    let reply = reply?;
     let ShardReply::Catalog(reply) = reply else {
         panic!("a change of the catalogue is answered with {reply:?}");
     };

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use corelane::base::TopicPartition;
+use corelane::base::{TopicPartition, checksum};
 use corelane::kafka::ErrorCode;
+use corelane::kafka::batch::{BatchHeader, CRC_COVER_START, HEADER_BYTES};
 use corelane::kafka::record::BatchBuilder;
 use corelane::shard::{ProduceEntry, ProduceResult, ShardReply, ShardRequest};
 
@@ -34,6 +35,8 @@ struct Producer {
 struct Part {
     next_sequence: i32,
     unacked: VecDeque<Sent>,
+    /// A batch of the present epoch is in the log.
+    acked: bool,
 }
 
 struct Sent {
@@ -70,7 +73,7 @@ pub async fn run(world: Rc<World>, idempotent: bool) {
         producer.sitting().await;
         breathe(&world).await;
     }
-    world.done.set(world.done.get() + 1);
+    world.producers_done.set(world.producers_done.get() + 1);
 }
 
 impl Producer {
@@ -95,6 +98,9 @@ impl Producer {
         };
         let mut window = Window::new();
         let mut end = self.resend(&session, &mut window).await;
+        if self.world.dice.one_in(6) {
+            self.mischief(&session).await;
+        }
         let count = self.world.dice.range(1, 30);
         for _ in 0..count {
             if end == End::Again || !is_busy(&self.world) {
@@ -221,6 +227,7 @@ impl Producer {
             ErrorCode::NONE => {
                 self.world.event("acknowledged");
                 part.unacked.retain(|sent| sent.uid != uid);
+                part.acked = true;
                 End::Done
             }
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
@@ -247,6 +254,34 @@ impl Producer {
         }
     }
 
+    /// Sends what must be refused: something that is no batch, or a batch of an epoch that is
+    /// over in a partition that has seen the next.
+    async fn mischief(&mut self, session: &Session) {
+        let world = self.world.clone();
+        let Some(tp) = any_partition(&world) else {
+            return;
+        };
+        let acked_now = self.parts.get(&tp).is_some_and(|part| part.acked);
+        let batch = if self.epoch > 0 && self.idempotent && acked_now {
+            batch(&world, world.fresh(), 1, Some((self.id, self.epoch - 1, 0)))
+        } else {
+            malformed(&world, &batch(&world, world.fresh(), 2, None))
+        };
+        let entry = ProduceEntry { tp, batch };
+        let pending = session.ask(ShardRequest::Produce(vec![entry]));
+        let timeout = world.executor.sleep_ms(TIMEOUT_MS);
+        let reply = crate::sync::within(pending, timeout).await;
+        if let Some(Some(ShardReply::Produce(results))) = reply {
+            let error = results[0].error;
+            assert!(error.is_error(), "{tp}: mischief is accepted");
+            world.event("mischief-refused");
+        }
+        if world.dice.one_in(4) && !self.has_unacked() {
+            self.epoch += 1;
+            self.parts.clear();
+        }
+    }
+
     /// Gives up what is not acknowledged, and goes on as another producer or epoch.
     fn begin_anew(&mut self) {
         self.parts.clear();
@@ -266,11 +301,45 @@ fn batch(world: &World, uid: u64, records: i32, producer: Option<(i64, i16, i32)
     if let Some((id, epoch, sequence)) = producer {
         builder = builder.producer(id, epoch, sequence);
     }
-    let bytes = world.dice.range(8, world.plan.batch_bytes_max) as usize;
+    let bytes = match world.dice.one_in(300) {
+        // More than any segment holds.
+        true => u64::from(world.plan.segment_bytes),
+        false => world.dice.range(8, world.plan.batch_bytes_max),
+    };
+    let bytes = bytes as usize;
     let mut value = vec![uid as u8; bytes / records as usize + 8];
     value[..8].copy_from_slice(&uid.to_be_bytes());
     for n in 0..records {
         builder = builder.record(timestamp + i64::from(n), None, Some(&value));
     }
     builder.build()
+}
+
+/// A batch with something wrong.
+fn malformed(world: &World, batch: &Bytes) -> Bytes {
+    let mut bytes = batch.to_vec();
+    let forge = |bytes: &mut Vec<u8>, change: &dyn Fn(&mut BatchHeader)| {
+        let mut header = BatchHeader::decode(bytes).expect("a batch of ours");
+        change(&mut header);
+        bytes[..HEADER_BYTES].copy_from_slice(&header.encode());
+        header.crc = checksum::crc32c(&bytes[CRC_COVER_START..]);
+        bytes[..HEADER_BYTES].copy_from_slice(&header.encode());
+    };
+    match world.dice.below(10) {
+        0 => bytes.truncate(world.dice.below(bytes.len() as u64) as usize),
+        1 => bytes[16] = 1,
+        2 => *bytes.last_mut().expect("a byte") ^= 1,
+        3 => bytes.extend_from_slice(batch),
+        4 => forge(&mut bytes, &|header| header.record_count += 1),
+        5 => forge(&mut bytes, &|header| header.attributes |= 7),
+        6 => forge(&mut bytes, &|header| header.attributes |= 8),
+        7 => forge(&mut bytes, &|header| header.base_offset = 5),
+        8 => forge(&mut bytes, &|header| {
+            header.attributes |= 0x10;
+            (header.producer_id, header.producer_epoch) = (1 << 40, 0);
+            header.base_sequence = 0;
+        }),
+        _ => forge(&mut bytes, &|header| header.batch_length = 3),
+    }
+    bytes.into()
 }

@@ -119,6 +119,13 @@ impl Log {
         self.entries.range(first..)
     }
 
+    /// Bytes of the batches from `offset` on of which `is_so` holds.
+    pub fn bytes_from(&self, offset: i64, is_so: impl Fn(&Entry) -> bool) -> usize {
+        let from = self.entries.partition_point(|e| e.base < offset);
+        let entries = self.entries.range(from..).filter(|e| is_so(e));
+        entries.map(|e| e.batch.len()).sum()
+    }
+
     /// Takes out the entries that a crash has taken.
     pub fn cut(&mut self, is_gone: impl Fn(&Entry) -> bool) {
         let Some(first) = self.entries.iter().position(is_gone) else {

@@ -231,6 +231,26 @@ impl Model {
         }
     }
 
+    /// A long poll has come to its end: what it waited for must not have come.
+    pub fn check_not_woken(&self, wal: u16, entries: &[(TopicPartition, i64)], wanted: usize) {
+        let Some(ledger) = self.ledgers.get(&wal) else {
+            return;
+        };
+        let news: usize = entries
+            .iter()
+            .filter_map(|(tp, seen)| Some((self.logs.get(tp)?, *seen)))
+            .map(|(log, seen)| {
+                log.bytes_from(seen, |entry| {
+                    entry.wal == wal && entry.lsn <= ledger.durable()
+                })
+            })
+            .sum();
+        assert!(
+            news < wanted.max(1),
+            "{news} bytes came, {wanted} were waited for, and the long poll slept on"
+        );
+    }
+
     /// How many live batches are in each segment of a WAL, by its sequence.
     pub fn live_by_segment(&self, wal: u16) -> BTreeMap<u64, usize> {
         let mut live = BTreeMap::new();
