@@ -41,6 +41,7 @@ impl Shard {
     /// [`SegmentWork::WriteHeader`] is done.
     pub fn on_header_written(&mut self, slot: u32) {
         self.wal.on_header_written(slot);
+        self.on_room();
     }
 
     /// [`SegmentWork::WriteManifest`] is done.

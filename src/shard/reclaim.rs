@@ -156,25 +156,42 @@ impl Shard {
     /// Whether the catalogue must be written again, by a
     /// [`CatalogTask`](super::CatalogTask::rewrite); not again until that is over.
     pub fn reclaim(&mut self) -> bool {
-        let own: Vec<LiveSegment> = self.wal.live_segments().filter(is_sealed).collect();
-        let (mut segments, mut bytes) = (0, 0);
-        for segment in own {
-            if self.is_free(segment.id) {
-                self.reclaim_own(segment.id);
-            } else if self.holds_only_catalog(segment.id) {
-                segments += 1;
-                bytes += segment.bytes_used as usize;
-            }
-        }
-        self.reclaim_adopted();
-        let begins = !self.rewriting_catalog
-            && segments >= REWRITE_SEGMENTS_MIN
-            && bytes > REWRITE_GAIN_MIN * self.rewriting_bytes();
+        self.reclaim_free();
+        let begins = !self.rewriting_catalog && self.is_rewriting_worth_it();
         if begins {
             mark!("shard.catalog.rewrite");
             self.rewriting_catalog = true;
         }
         begins
+    }
+
+    /// A segment is ready to be written to. Checkpoints that [`Shard::reclaim`] found no room for
+    /// come first: others might use it up, and again every one that follows, while nothing is
+    /// ever given up.
+    pub(super) fn on_room(&mut self) {
+        if std::mem::take(&mut self.checkpoints_starved) {
+            mark!("shard.reclaim.starved-checkpoints");
+            self.reclaim_free();
+        }
+    }
+
+    fn reclaim_free(&mut self) {
+        let own: Vec<LiveSegment> = self.wal.live_segments().filter(is_sealed).collect();
+        for segment in own {
+            if self.is_free(segment.id) {
+                self.reclaim_own(segment.id);
+            }
+        }
+        self.reclaim_adopted();
+    }
+
+    fn is_rewriting_worth_it(&self) -> bool {
+        let sealed = self.wal.live_segments().filter(is_sealed);
+        let kept = sealed.filter(|segment| self.holds_only_catalog(segment.id));
+        let (segments, bytes) = kept.fold((0, 0), |(segments, bytes), segment| {
+            (segments + 1, bytes + segment.bytes_used as usize)
+        });
+        segments >= REWRITE_SEGMENTS_MIN && bytes > REWRITE_GAIN_MIN * self.rewriting_bytes()
     }
 
     fn is_free(&self, segment: SegmentId) -> bool {
@@ -194,7 +211,7 @@ impl Shard {
         }
         due.sort_unstable();
         for tp in due {
-            self.checkpoint(tp);
+            self.checkpoints_starved |= self.checkpoint(tp).is_none();
         }
         if !dependent {
             // A segment whose last blocks are not durable yet is tried again later.

@@ -331,6 +331,7 @@ impl RecoveredShard {
             needs: self.needs,
             lent: self.lent,
             releases: std::collections::VecDeque::new(),
+            checkpoints_starved: false,
             rewriting_catalog: false,
             written: BTreeMap::new(),
             last_lsn: Lsn(next_lsn.0 - 1),

@@ -52,6 +52,8 @@ pub struct Shard {
     pub(super) lent: BTreeMap<SegmentId, u16>,
     /// Segments of other shards' WALs that this shard needs no more.
     pub(super) releases: VecDeque<(ShardId, SegmentId)>,
+    /// A checkpoint that would have freed a segment found no room.
+    pub(super) checkpoints_starved: bool,
     /// The catalogue's log is being written again, or about to be.
     pub(super) rewriting_catalog: bool,
     /// Buffers of written blocks that wait for an earlier block.
