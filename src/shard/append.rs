@@ -80,6 +80,7 @@ impl Shard {
         if let Some(first) = first
             && !self.refused.may_begin(now.mono_ms, tp, &first)
         {
+            mark!("shard.append.behind-a-refused-batch");
             return Ok(refused_behind_another());
         }
         if let Err(error) = self.wal.can_append(candidate.total_bytes(), Priority::Data) {

@@ -136,20 +136,9 @@ impl Layout {
                 wal,
                 slot: Some(slot),
             };
-            let sequence = life.sequence;
-            let found = found.ok_or_else(|| {
-                mark!("wal.recovery.segment-missing");
-                RecoveryError::SegmentMissing { path, sequence }
-            })?;
+            let found = found.ok_or_else(|| missing(path, life))?;
             let found_bytes = accept_size(found, file_bytes, range);
-            let found_bytes = found_bytes.ok_or_else(|| {
-                mark!("wal.recovery.segment-size");
-                RecoveryError::SegmentSize {
-                    path,
-                    found,
-                    expected: file_bytes,
-                }
-            })?;
+            let found_bytes = found_bytes.ok_or_else(|| wrong_size(path, found, file_bytes))?;
             targets.push(Target {
                 slot,
                 file_bytes,
@@ -184,4 +173,19 @@ fn accept_size(found: u64, file_bytes: u32, range: Range) -> Option<u32> {
         Range::Open | Range::Unused => found == u64::from(file_bytes),
     };
     u32::try_from(found).ok().filter(|_| is_right)
+}
+
+fn missing(path: FilePath, life: Life) -> RecoveryError {
+    mark!("wal.recovery.segment-missing");
+    let sequence = life.sequence;
+    RecoveryError::SegmentMissing { path, sequence }
+}
+
+fn wrong_size(path: FilePath, found: u64, expected: u32) -> RecoveryError {
+    mark!("wal.recovery.segment-size");
+    RecoveryError::SegmentSize {
+        path,
+        found,
+        expected,
+    }
 }

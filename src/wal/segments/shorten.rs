@@ -12,6 +12,7 @@
 use super::Segments;
 use super::slot::{Slot, State};
 use crate::base::limits;
+use crate::base::mark::mark;
 use crate::wal::SegmentWork;
 use crate::wal::recovery::RecoveredSegment;
 
@@ -34,6 +35,7 @@ impl Segments {
             ..Slot::new(found.found_bytes, state)
         };
         if file.bytes > file.listed_bytes {
+            mark!("wal.segments.to-shorten");
             self.to_shorten.push_back(found.slot);
         }
         self.insert_file(found.slot, file);
@@ -75,6 +77,7 @@ impl Segments {
     /// The disk has no room for what shortening the file in `slot` takes. It counts as long as it
     /// was until it is done, and so do those that wait behind it.
     pub fn on_shorten_failed(&mut self, slot: u32) {
+        mark!("wal.segments.shorten-failed");
         self.end_shortening(slot);
         self.to_shorten.push_back(slot);
         for slot in self.to_shorten.clone() {
