@@ -4,7 +4,7 @@
 //! each piece is found again whole, in part or not at all, independently of the others and of
 //! the order in which they were begun: a write by its 512-byte sectors or its 4 KiB pages, a
 //! new file with any length so far, a replaced file as the old or the new one, a removed file
-//! there or gone. What is found again may still be in the memory of the disk: a power cut
+//! there or gone, a shortened one as long as before or not. What is found again may still be in the memory of the disk: a power cut
 //! before it is flushed takes any sector of it back, and a renamed file as well.
 //!
 //! An operation takes some microseconds, now and then a second. A write may fail; it is then
@@ -53,6 +53,10 @@ enum Flight {
     },
     Remove {
         file: File,
+    },
+    Shorten {
+        file: File,
+        bytes: usize,
     },
     Manifest {
         wal: u16,
@@ -211,6 +215,16 @@ impl Disk {
         self.perform(Flight::Remove { file }).await;
     }
 
+    /// Cuts a file off.
+    pub async fn shorten(&self, file: File, bytes: usize) -> io::Result<()> {
+        if self.full.get() && self.dice.one_in(4) {
+            self.pause().await;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.perform(Flight::Shorten { file, bytes }).await;
+        Ok(())
+    }
+
     pub async fn replace_manifest(&self, wal: u16, bytes: Vec<u8>) -> io::Result<()> {
         if self.full.get() && self.dice.one_in(2) {
             self.pause().await;
@@ -365,6 +379,16 @@ impl Disk {
             Flight::Remove { file } => {
                 if self.dice.one_in(2) {
                     state.files.remove(&file);
+                }
+            }
+            Flight::Shorten { file, bytes } => {
+                if let Some(found) = state.files.get_mut(&file)
+                    && self.dice.one_in(2)
+                {
+                    found.truncate(bytes);
+                    state
+                        .volatile
+                        .retain(|(of, at), _| *of != file || *at < bytes);
                 }
             }
             Flight::Manifest { wal, bytes } => {
@@ -544,6 +568,13 @@ impl State {
             Flight::Remove { file } => {
                 self.files.remove(&file);
                 self.volatile.retain(|(of, _), _| *of != file);
+            }
+            Flight::Shorten { file, bytes } => {
+                if let Some(found) = self.files.get_mut(&file) {
+                    found.truncate(bytes);
+                }
+                self.volatile
+                    .retain(|(of, at), _| *of != file || *at < bytes);
             }
             Flight::Manifest { wal, bytes } => {
                 if let Some(old) = self.manifests.insert(wal, bytes) {

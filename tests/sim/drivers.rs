@@ -121,6 +121,13 @@ async fn perform(node: &Node, wal: u16, work: SegmentWork) {
                 Err(_) => node.with(|core, _| core.on_manifest_failed(wal)),
             }
         }
+        SegmentWork::Shorten { slot, bytes } => {
+            world.event("segment-shortened");
+            match disk.shorten((wal, slot), bytes as usize).await {
+                Ok(()) => node.with(|core, _| core.on_shortened(wal, slot)),
+                Err(_) => node.with(|core, _| core.on_shorten_failed(wal, slot)),
+            }
+        }
         SegmentWork::Delete { slot } => {
             disk.remove((wal, slot)).await;
             node.with(|core, _| core.on_deleted(wal, slot));

@@ -16,8 +16,8 @@ pub async fn list_offset(node: &Node, entry: &ListOffsetsEntry) -> ListOffsetsRe
             ListOffsetsPlan::Scan(scan) => scan,
         };
         let batch = match &scan.piece {
-            Piece::Tail(bytes) => Ok(vec![bytes.clone()]),
-            Piece::Cold(read) => node.read_cold(std::slice::from_ref(read)).await,
+            Piece::Tail(bytes) => Ok(bytes.clone()),
+            Piece::Cold(read) => node.read_cold(*read).await,
         };
         let Ok(batch) = batch else {
             let error = ErrorCode::KAFKA_STORAGE_ERROR;
@@ -26,7 +26,7 @@ pub async fn list_offset(node: &Node, entry: &ListOffsetsEntry) -> ListOffsetsRe
                 ..known(OffsetAnswer::NONE)
             };
         };
-        match find(&scan, &batch[0]) {
+        match find(&scan, &batch) {
             Some(answer) => return known(answer),
             None if scan.target == ListTarget::Max => return known(OffsetAnswer::NONE),
             None => from_offset = Some(scan.next_offset),

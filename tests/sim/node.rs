@@ -26,6 +26,7 @@ use corelane::shard::{
     Shard, ShardReply, ShardRequest, Wait, WaiterId, Watch, no_room,
 };
 
+use crate::executor::Group;
 use crate::plan::Fault;
 use crate::process::Process;
 use crate::sync::{Answer, Pending, Place, Places, Queue, answer};
@@ -61,6 +62,8 @@ pub struct Node {
     reply_places: Places,
     watch_places: Places,
     woken: RefCell<BTreeMap<WaiterId, (bool, Option<Waker>)>>,
+    /// Fetches that wait for what is being read ahead.
+    await_ahead: RefCell<Vec<Waker>>,
     pub stopping: Cell<bool>,
 }
 
@@ -92,6 +95,7 @@ impl Node {
             reply_places: Places::new(room),
             watch_places: Places::new(room),
             woken: RefCell::default(),
+            await_ahead: RefCell::default(),
             stopping: Cell::new(false),
             world,
         })
@@ -153,7 +157,7 @@ impl Node {
         Some(pending)
     }
 
-    pub async fn ask(&self, to: ShardId, request: ShardRequest) -> Option<ShardReply> {
+    pub async fn ask(self: &Rc<Self>, to: ShardId, request: ShardRequest) -> Option<ShardReply> {
         if to == self.id {
             return Some(self.answer(request).await);
         }
@@ -163,7 +167,7 @@ impl Node {
     }
 
     /// Answers a request about what this shard owns, once the answer is durable.
-    pub async fn answer(&self, request: ShardRequest) -> ShardReply {
+    pub async fn answer(self: &Rc<Self>, request: ShardRequest) -> ShardReply {
         match request {
             ShardRequest::Produce(entries) => {
                 let (results, lsn) = self.append_forwarded(entries).await;
@@ -296,57 +300,118 @@ impl Node {
         results
     }
 
-    async fn read(&self, request: FetchRead) -> Vec<FetchResult> {
+    async fn read(self: &Rc<Self>, request: FetchRead) -> Vec<FetchResult> {
+        poll_fn(|cx| {
+            if !self.look(|core| core.is_reading_ahead_for(&request)) {
+                return Poll::Ready(());
+            }
+            self.await_ahead.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
         let plans = self.with(|core, now| core.fetch(now, &request));
         let mut results = Vec::with_capacity(plans.len());
         for plan in plans {
             results.push(self.carry_out(plan).await);
         }
+        self.begin_ahead();
         results
     }
 
-    async fn carry_out(&self, plan: FetchPlan) -> FetchResult {
-        let mut result = plan.result;
-        let mut cold = Vec::new();
-        let mut tail = Vec::new();
-        for piece in plan.pieces {
-            match piece {
-                Piece::Cold(read) => cold.push(read),
-                Piece::Tail(bytes) => tail.push(bytes),
-            }
+    /// Reads ahead what there is reason and memory for.
+    fn begin_ahead(self: &Rc<Self>) {
+        while let Some(ahead) = self.with(|core, _| core.poll_read_ahead()) {
+            self.world.event("read-ahead");
+            let node = self.clone();
+            self.world.executor.spawn(Group::Process, async move {
+                let found = node.read_batches(ahead.reads()).await;
+                let found = found.into_iter().map(Result::ok).collect();
+                node.with(|core, now| core.on_read_ahead(now, ahead, found));
+                let waiting = std::mem::take(&mut *node.await_ahead.borrow_mut());
+                waiting.into_iter().for_each(Waker::wake);
+                node.begin_ahead();
+            });
         }
+    }
+
+    async fn carry_out(&self, plan: FetchPlan) -> FetchResult {
+        let cold: Vec<ColdRead> = plan
+            .pieces
+            .iter()
+            .filter_map(|piece| match piece {
+                Piece::Cold(read) => Some(*read),
+                Piece::Tail(_) => None,
+            })
+            .collect();
+        let mut found = Vec::new();
         if !cold.is_empty() {
             self.world.event("cold-read");
-            match self.read_cold(&cold).await {
-                Ok(records) => result.records = records,
-                Err(_) => return FetchResult::error(ErrorCode::KAFKA_STORAGE_ERROR),
+            let _pins = Pins {
+                node: self,
+                reads: &cold,
+            };
+            found = self.read_batches(&cold).await;
+        }
+        let mut found = found.into_iter();
+        let mut result = plan.result;
+        for piece in plan.pieces {
+            let bytes = match piece {
+                Piece::Tail(bytes) => Some(bytes),
+                Piece::Cold(_) => found.next().and_then(Result::ok),
+            };
+            match bytes {
+                Some(bytes) => result.records.push(bytes),
+                None => return FetchResult::error(ErrorCode::KAFKA_STORAGE_ERROR),
             }
         }
-        result.records.extend(tail);
         result
     }
 
-    /// Reads whole batches, each verified. Their segments are unpinned afterwards.
-    pub async fn read_cold(&self, reads: &[ColdRead]) -> io::Result<Vec<Bytes>> {
-        let _pins = Pins { node: self, reads };
-        let mut records = Vec::with_capacity(reads.len());
-        for disk_read in group_cold(reads, COLD_READ_GAP_BYTES_MAX, COLD_READ_BYTES_MAX) {
-            let bytes = self.read_disk(&disk_read).await?;
-            for read in &reads[disk_read.reads.clone()] {
-                let start = (read.position.offset - disk_read.offset) as usize;
-                let batch = bytes.slice(start..start + read.len as usize);
-                if !verify_cold(read, &batch) {
-                    self.world.event("cold-read-damaged");
-                    assert!(
-                        self.world.plan.has(Fault::ReadFlip),
-                        "what was read cold is damaged: {read:?}"
-                    );
-                    return Err(io::ErrorKind::InvalidData.into());
-                }
-                records.push(batch);
+    /// Reads one whole batch. Its segment is unpinned afterwards.
+    pub async fn read_cold(&self, read: ColdRead) -> io::Result<Bytes> {
+        let _pins = Pins {
+            node: self,
+            reads: &[read],
+        };
+        let mut found = self.read_batches(&[read]).await;
+        found.pop().expect("one for one")
+    }
+
+    /// Reads whole batches, each verified, and gives them in the order of `reads`.
+    async fn read_batches(&self, reads: &[ColdRead]) -> Vec<io::Result<Bytes>> {
+        let mut order: Vec<usize> = (0..reads.len()).collect();
+        order.sort_by_key(|&at| reads[at].position);
+        let sorted: Vec<ColdRead> = order.iter().map(|&at| reads[at]).collect();
+        let mut found: Vec<Option<io::Result<Bytes>>> = reads.iter().map(|_| None).collect();
+        for group in group_cold(&sorted, COLD_READ_GAP_BYTES_MAX, COLD_READ_BYTES_MAX) {
+            let bytes = self.read_disk(&group).await;
+            for at in group.reads.clone() {
+                let read = &sorted[at];
+                let batch = match &bytes {
+                    Ok(bytes) => self.verified(bytes, group.offset, read),
+                    Err(_) => Err(io::Error::other("simulated")),
+                };
+                found[order[at]] = Some(batch);
             }
         }
-        Ok(records)
+        found
+            .into_iter()
+            .map(|one| one.expect("each is read"))
+            .collect()
+    }
+
+    fn verified(&self, bytes: &Bytes, offset: u32, read: &ColdRead) -> io::Result<Bytes> {
+        let start = (read.position.offset - offset) as usize;
+        let batch = bytes.slice(start..start + read.len as usize);
+        if verify_cold(read, &batch) {
+            return Ok(batch);
+        }
+        self.world.event("cold-read-damaged");
+        assert!(
+            self.world.plan.has(Fault::ReadFlip),
+            "what was read cold is damaged: {read:?}"
+        );
+        Err(io::ErrorKind::InvalidData.into())
     }
 
     async fn read_disk(&self, read: &DiskRead) -> io::Result<Bytes> {

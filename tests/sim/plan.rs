@@ -61,6 +61,7 @@ pub struct Plan {
     /// Disk budget of a WAL, in segments.
     pub segments: u64,
     pub tail_bytes: usize,
+    pub read_ahead_bytes: usize,
     pub mailbox: usize,
     pub producers: u64,
     pub consumers: u64,
@@ -98,6 +99,7 @@ impl Plan {
             segment_bytes,
             segments: dice.range(6, 24),
             tail_bytes: *dice.pick(&[0, 4096, 16 * 1024, 64 * 1024, 1024 * 1024]),
+            read_ahead_bytes: *dice.pick(&[0, 20_000, 200_000]),
             mailbox: *dice.pick(&[1, 2, 4, 16]),
             producers: dice.range(1, 4),
             consumers: dice.range(0, 3),

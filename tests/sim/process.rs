@@ -21,7 +21,7 @@ use corelane::shard::{
     Assembly, FetchRead, Hold, ProduceEntry, ProduceResult, SegmentSlots, ShardConfig, ShardReply,
     ShardRequest, Watch, deal_wals, earliest,
 };
-use corelane::wal::{Recovered, RecoveredRecord, Recovery, RecoveryStep, WalConfig};
+use corelane::wal::{Manifest, Recovered, RecoveredRecord, Recovery, RecoveryStep, WalConfig};
 
 use crate::disk::Meta;
 use crate::drivers;
@@ -94,6 +94,14 @@ pub async fn start(world: Rc<World>, shards: u16) {
         incarnation: before.incarnation + 1,
         wals: before.wals.max(shards),
     };
+    for wal in before.wals..meta.wals {
+        // Every WAL has a manifest before it is counted.
+        let first = Manifest::empty(wal).encode();
+        if disk.replace_manifest(wal, first).await.is_err() {
+            world.abort("no room for the manifest of a new WAL");
+            return std::future::pending().await;
+        }
+    }
     disk.replace_meta(meta).await;
     let mut found = Vec::new();
     for wal in 0..meta.wals {
@@ -141,9 +149,6 @@ impl From<io::Error> for Failure {
 async fn recover_one(world: &World, wal: u16) -> Result<Found, Failure> {
     let disk = &world.disk;
     let (files, manifest) = (disk.list(wal), disk.manifest(wal));
-    if files.is_empty() && manifest.is_none() {
-        return Ok((Vec::new(), Recovered::fresh(wal)));
-    }
     let mut recovery = Recovery::new(wal, &files, manifest.as_deref())?;
     let mut records = Vec::new();
     loop {
@@ -189,6 +194,7 @@ fn open(world: &Rc<World>, meta: Meta, shards: u16, found: Vec<Found>) {
         shards,
         leader_epoch: meta.incarnation as i32,
         tail_bytes: world.plan.tail_bytes,
+        read_ahead_bytes: world.plan.read_ahead_bytes,
         producer_expiration_ms: world.plan.producer_expiration_ms,
     };
     let configs: Vec<ShardConfig> = (0..shards).map(config).collect();
@@ -395,7 +401,7 @@ async fn produce(node: &Node, entries: Vec<ProduceEntry>, answer: Answer<ShardRe
 }
 
 /// Clients here ask about one partition at a time, or about the catalogue.
-async fn ask_owners(node: &Node, request: ShardRequest) -> Option<ShardReply> {
+async fn ask_owners(node: &Rc<Node>, request: ShardRequest) -> Option<ShardReply> {
     let tp: Option<TopicPartition> = match &request {
         ShardRequest::Fetch(FetchRead { entries, .. }) => entries.first().map(|e| e.tp),
         ShardRequest::Watch(Watch { entries, .. }) => entries.first().map(|e| e.0),

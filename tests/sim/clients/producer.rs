@@ -243,9 +243,9 @@ impl Producer {
             }
             error => {
                 self.world.event(match error {
-                    ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER => "producer-out-of-order",
                     ErrorCode::INVALID_PRODUCER_EPOCH => "producer-fenced",
                     ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => "too-large",
+                    // Also out of order, for the first batch of all that are not acknowledged.
                     other => panic!("{tp}: a batch is refused with {other:?}"),
                 });
                 self.begin_anew();
