@@ -207,6 +207,10 @@ pub const PRODUCER_REFUSED_MS_MAX: u64 = 5 * 60 * 1000;
 pub const PRODUCER_BATCHES_KEPT: usize = 5;
 /// Most leader epochs remembered by one partition; the oldest goes first.
 pub const EPOCHS_PER_PARTITION_MAX: usize = 1024;
+/// Heap bytes that the index takes for one batch: its slot, and its part of a chunk.
+pub const INDEX_BYTES_PER_BATCH: usize = 18;
+/// One part in this many of its budget is the tail's even when the index needs the rest.
+pub const TAIL_PARTS_KEPT_IN: usize = 8;
 /// Batches described by one chunk of a partition's index.
 pub const INDEX_CHUNK_ENTRIES: usize = 256;
 /// Most batches one partition contributes to one fetch.

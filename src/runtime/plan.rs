@@ -21,6 +21,9 @@ const SEGMENTS_PER_WAL: u64 = 64;
 /// for the index, the producers, the connections and the program.
 const TAIL_AND_CHUNKS_EIGHTHS: u64 = 4;
 
+/// The index's part of a shard's memory before it takes from the tail's: half of what is left.
+const INDEX_MEMORY_PART: u64 = 16;
+
 /// The configuration of each shard's core in the start number `incarnation`.
 pub fn shard_configs(settings: &Settings, incarnation: u32) -> Vec<ShardConfig> {
     (0..settings.cores)
@@ -33,6 +36,7 @@ fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
         id: ShardId(id),
         shards: settings.cores,
         leader_epoch: i32::try_from(incarnation).unwrap_or(i32::MAX),
+        index_bytes: (settings.memory_per_shard() / INDEX_MEMORY_PART) as usize,
         tail_bytes: tail_bytes(settings),
         read_ahead_bytes: read_ahead_bytes(settings) as usize,
         producer_expiration_ms: settings.producer_id_expiration_ms,

@@ -12,8 +12,8 @@ use super::{ahead, catalog, lookup, read, sleep_ms};
 use crate::base::{Lsn, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::shard::{
-    Appended, FetchRead, FetchResult, Hold, ProduceEntry, ProduceResult, ShardReply, ShardRequest,
-    Wait, WaiterId, Watch, no_room,
+    Appended, FetchRead, FetchResult, Hold, ProduceEntry, ProduceResult, Shard, ShardReply,
+    ShardRequest, Wait, WaiterId, Watch,
 };
 
 /// Pause between two tries while the disk budget is used up, milliseconds.
@@ -132,7 +132,7 @@ async fn append_within(
         match hold.next(shard.now(), blocked) {
             Wait::Disk => wait_for_disk(shard).await,
             Wait::Room => sleep_ms(FULL_RETRY_MS).await,
-            Wait::Refuse => return (no_room(), Lsn::default()),
+            Wait::Refuse => return (shard.look(Shard::no_room), Lsn::default()),
         }
     }
 }

@@ -47,6 +47,7 @@ impl Shard {
         tp: TopicPartition,
         batch: &Bytes,
     ) -> Result<Appended, Blocked> {
+        let index_full = self.is_index_full();
         let Some(held) = self.partitions.get_mut(&tp) else {
             mark!("shard.append.unknown-partition");
             // It may be here in a moment, and the client's next batch comes then.
@@ -83,7 +84,13 @@ impl Shard {
             mark!("shard.append.behind-a-refused-batch");
             return Ok(refused_behind_another());
         }
-        if let Err(error) = self.wal.can_append(candidate.total_bytes(), Priority::Data) {
+        let room = if index_full {
+            mark!("shard.append.index-full");
+            Err(wal::AppendError::Full)
+        } else {
+            self.wal.can_append(candidate.total_bytes(), Priority::Data)
+        };
+        if let Err(error) = room {
             if let Some(first) = first
                 && error != wal::AppendError::Busy
             {

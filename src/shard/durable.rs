@@ -33,6 +33,8 @@ impl Shard {
                 self.on_block_durable(&block, &bytes);
             }
         }
+        let batches = self.needs.batches_in_all();
+        self.tail.limit(self.index_memory.tail_bytes_max(batches));
         self.evict_tail(now);
         self.wal.durable()
     }

@@ -3,6 +3,7 @@
 
 use super::append::Blocked;
 use super::request::ProduceResult;
+use super::state::Shard;
 use crate::base::Now;
 use crate::base::mark::mark;
 use crate::kafka::ErrorCode;
@@ -76,12 +77,18 @@ impl Hold {
     }
 }
 
-/// What a producer is told whose batch found no room.
-pub fn no_room() -> ProduceResult {
-    let message = "the WAL disk budget is used up; raise --wal-disk, or shorten retention";
-    ProduceResult {
-        message: Some(message.into()),
-        ..ProduceResult::error(ErrorCode::KAFKA_STORAGE_ERROR)
+impl Shard {
+    /// What a producer is told whose batch found no room.
+    pub fn no_room(&self) -> ProduceResult {
+        let message = if self.is_index_full() {
+            "the memory for the index of batches is used up; raise --memory, shorten retention, or produce larger batches"
+        } else {
+            "the WAL disk budget is used up; raise --wal-disk, or shorten retention"
+        };
+        ProduceResult {
+            message: Some(message.into()),
+            ..ProduceResult::error(ErrorCode::KAFKA_STORAGE_ERROR)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod durable;
 mod fetch;
 mod files;
 mod hold;
+mod index_memory;
 mod lookup;
 mod readers;
 mod reclaim;
@@ -28,7 +29,7 @@ pub use append::{Appended, Blocked};
 pub use catalog_log::CatalogChange;
 pub use catalog_task::{CatalogStep, CatalogTask};
 pub use fetch::FetchPlan;
-pub use hold::{Hold, Wait, no_room};
+pub use hold::{Hold, Wait};
 pub use lookup::ListOffsetsPlan;
 pub use recovery::{
     Assembly, RecoveredShard, RecoveryError, SEQUENCES_PER_START, ShardWals, deal_wals, earliest,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::index_memory::IndexMemory;
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
@@ -325,6 +326,7 @@ impl RecoveredShard {
             adoptions: self.adoptions,
             segment_work: None,
             tail: TailQueue::new(self.config.tail_bytes, wal_config.segment_bytes),
+            index_memory: IndexMemory::new(self.config.index_bytes, self.config.tail_bytes),
             waiters: Waiters::default(),
             refused: RefusedProducers::default(),
             readers: ColdReaders::new(self.config.read_ahead_bytes),

@@ -10,6 +10,8 @@ use crate::base::SegmentId;
 #[derive(Default, Debug)]
 pub struct SegmentNeeds {
     needs: BTreeMap<SegmentId, Need>,
+    /// Live batches in all segments.
+    batches: u64,
 }
 
 #[derive(Default, Debug)]
@@ -22,6 +24,7 @@ impl SegmentNeeds {
     /// `batches` more batches live in `segment`.
     pub fn add(&mut self, segment: SegmentId, batches: u64) {
         self.needs.entry(segment).or_default().batches += batches;
+        self.batches += batches;
     }
 
     /// `batches` batches in `segment` expired or were deleted. Whether it is free now: that
@@ -33,6 +36,7 @@ impl SegmentNeeds {
                 "more batches released than were added"
             );
             need.batches -= batches;
+            self.batches -= batches;
         }
         self.forget_if_free(segment)
     }
@@ -58,6 +62,11 @@ impl SegmentNeeds {
     /// Live batches in `segment`.
     pub fn batches(&self, segment: SegmentId) -> u64 {
         self.needs.get(&segment).map_or(0, |need| need.batches)
+    }
+
+    /// Live batches of this shard.
+    pub fn batches_in_all(&self) -> u64 {
+        self.batches
     }
 
     /// The segments that are needed.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::index_memory::IndexMemory;
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
@@ -21,7 +22,9 @@ pub struct ShardConfig {
     pub shards: u16,
     /// The number of this start of the broker.
     pub leader_epoch: i32,
-    /// Bytes of recent batches to keep in memory.
+    /// Bytes for the index of batches, before it takes from the tail's.
+    pub index_bytes: usize,
+    /// Most bytes of recent batches to keep in memory.
     pub tail_bytes: usize,
     /// Bytes for what is read ahead for consumers that are far behind.
     pub read_ahead_bytes: usize,
@@ -44,6 +47,7 @@ pub struct Shard {
     /// Work on segment files that was looked at and not handed out yet.
     pub(super) segment_work: Option<(u16, crate::wal::SegmentWork)>,
     pub(super) tail: TailQueue,
+    pub(super) index_memory: IndexMemory,
     pub(super) waiters: Waiters,
     pub(super) refused: RefusedProducers,
     pub(super) readers: ColdReaders,
@@ -125,6 +129,12 @@ impl Shard {
     /// The figures of its WAL.
     pub fn wal_stats(&self) -> crate::wal::WalStats {
         self.wal.stats()
+    }
+
+    /// Whether the index has all the memory that it may have: batches that are not durable
+    /// yet come on top, which the WAL bounds.
+    pub fn is_index_full(&self) -> bool {
+        self.index_memory.is_full(self.needs.batches_in_all())
     }
 
     /// The next long poll to answer.

@@ -59,6 +59,11 @@ impl TailQueue {
         self.blocks.push_back(block);
     }
 
+    /// Has at most `bytes_max` bytes from now on.
+    pub fn limit(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
     /// A consumer has read at `position`, from memory or from the disk.
     pub fn on_read(&mut self, mono_ms: u64, position: LogPosition) {
         // Further back than the budget: no tail would help that reader.

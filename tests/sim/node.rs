@@ -23,7 +23,7 @@ use corelane::runtime::event::Event;
 use corelane::runtime::gate::DurableGate;
 use corelane::shard::{
     Appended, FetchPlan, FetchRead, FetchResult, Hold, ProduceEntry, ProduceResult, SegmentSlots,
-    Shard, ShardReply, ShardRequest, Wait, WaiterId, Watch, no_room,
+    Shard, ShardReply, ShardRequest, Wait, WaiterId, Watch,
 };
 
 use crate::executor::Group;
@@ -257,7 +257,7 @@ impl Node {
                 }
                 Wait::Refuse => {
                     self.world.event("refused-full");
-                    return (no_room(), Lsn::default());
+                    return (self.look(Shard::no_room), Lsn::default());
                 }
             }
         }

@@ -60,6 +60,7 @@ pub struct Plan {
     pub segment_bytes: u32,
     /// Disk budget of a WAL, in segments.
     pub segments: u64,
+    pub index_bytes: usize,
     pub tail_bytes: usize,
     pub read_ahead_bytes: usize,
     pub mailbox: usize,
@@ -98,6 +99,7 @@ impl Plan {
             shards_max: dice.range(1, 4),
             segment_bytes,
             segments: dice.range(6, 24),
+            index_bytes: *dice.pick(&[2000, 20_000, 1024 * 1024]),
             tail_bytes: *dice.pick(&[0, 4096, 16 * 1024, 64 * 1024, 1024 * 1024]),
             read_ahead_bytes: *dice.pick(&[0, 20_000, 200_000]),
             mailbox: *dice.pick(&[1, 2, 4, 16]),

@@ -193,6 +193,7 @@ fn open(world: &Rc<World>, meta: Meta, shards: u16, found: Vec<Found>) {
         id: ShardId(id),
         shards,
         leader_epoch: meta.incarnation as i32,
+        index_bytes: world.plan.index_bytes,
         tail_bytes: world.plan.tail_bytes,
         read_ahead_bytes: world.plan.read_ahead_bytes,
         producer_expiration_ms: world.plan.producer_expiration_ms,
