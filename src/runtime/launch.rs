@@ -17,7 +17,7 @@ use super::files::Files;
 use super::handle::{Budget, ShardHandle};
 use super::mesh::{self, Mesh, MeshPart};
 use super::pace::{self, Pace};
-use super::{inbox, segments, sleep_ms, trim, upkeep, wal};
+use super::{audit, inbox, segments, sleep_ms, trim, upkeep, wal};
 use crate::base::{Lsn, SegmentId};
 use crate::shard::{RecoveredShard, Shard};
 use crate::wal::{Recovered, WalConfig};
@@ -155,6 +155,14 @@ async fn run_shard(
     }
     drained.end_within(DRAIN_MS_MAX).await;
     close(&shard).await;
+    let left = audit::left_over(&shard);
+    if !left.is_empty() {
+        tracing::warn!(
+            shard = shard.id().0,
+            ?left,
+            "something was left behind; this is a bug"
+        );
+    }
     served
 }
 

@@ -148,6 +148,14 @@ impl Mesh {
         }
     }
 
+    /// Whether no reply is expected.
+    pub fn is_idle(&self) -> bool {
+        let expected = self.expected.borrow();
+        expected.free.len() == expected.slots.len()
+            && self.request_places.available() == MAILBOX_REQUESTS_MAX as u64
+            && self.watch_places.available() == MAILBOX_WATCHES_MAX as u64
+    }
+
     fn places(&self, watch: bool) -> &Rc<Semaphore> {
         if watch {
             &self.watch_places

@@ -5,6 +5,7 @@
 
 pub mod ahead;
 pub mod arena;
+pub mod audit;
 pub mod buffer;
 pub mod catalog;
 pub mod clock;

@@ -149,6 +149,16 @@ impl ReadPool {
         self.open.borrow_mut()
     }
 
+    /// Gives the open chunk back: nothing is read any more.
+    pub(super) fn close(&self) {
+        *self.open.borrow_mut() = None;
+    }
+
+    /// The units of chunks, requests and large requests.
+    pub(super) fn units(&self) -> [&Units; 3] {
+        [&self.chunks, &self.requests, &self.large_requests].map(|shelf| &shelf.units)
+    }
+
     /// To be called now and then: gives the memory that is not in use to the allocator if
     /// little was read since the last call.
     pub fn look_for_idle(&self) {

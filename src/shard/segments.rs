@@ -64,6 +64,11 @@ impl SegmentNeeds {
         self.needs.get(&segment).map_or(0, |need| need.batches)
     }
 
+    /// Whether a read is under way.
+    pub fn has_reads(&self) -> bool {
+        self.needs.values().any(|need| need.reads > 0)
+    }
+
     /// Live batches of this shard.
     pub fn batches_in_all(&self) -> u64 {
         self.batches

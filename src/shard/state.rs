@@ -137,6 +137,16 @@ impl Shard {
         self.index_memory.is_full(self.needs.batches_in_all())
     }
 
+    /// Whether anybody waits for news of its partitions.
+    pub fn has_waiters(&self) -> bool {
+        !self.waiters.is_empty()
+    }
+
+    /// Whether a segment is kept for a read under way.
+    pub fn has_reads(&self) -> bool {
+        self.needs.has_reads()
+    }
+
     /// The next long poll to answer.
     pub fn poll_woken(&mut self) -> Option<WaiterId> {
         self.waiters.poll_woken()

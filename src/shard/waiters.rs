@@ -50,7 +50,6 @@ impl Waiters {
     }
 
     /// Whether none waits.
-    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.needs.is_empty()
     }
