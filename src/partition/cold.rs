@@ -20,15 +20,19 @@ pub struct ColdRead {
     pub base_offset: i64,
     /// Offset of its last record.
     pub last_offset: i64,
+    /// The leader epoch stamped on it, which no checksum of its own covers; -1 if that is not
+    /// known any more.
+    pub leader_epoch: i32,
 }
 
 impl ColdRead {
-    pub(super) fn new(entry: &IndexEntry) -> ColdRead {
+    pub(super) fn new(entry: &IndexEntry, leader_epoch: i32) -> ColdRead {
         ColdRead {
             position: entry.position,
             len: entry.len,
             base_offset: entry.base_offset,
             last_offset: entry.last_offset,
+            leader_epoch,
         }
     }
 
@@ -85,7 +89,7 @@ fn joins(group: &DiskRead, read: &ColdRead, gap_max: u32, len_max: u32) -> bool 
 }
 
 /// Whether `bytes` are the batch that `read` asked for: right length, right
-/// offsets, matching checksum. Anything else must never be served.
+/// offsets and epoch, matching checksum. Anything else must never be served.
 pub fn verify_cold(read: &ColdRead, bytes: &[u8]) -> bool {
     let Ok(header) = BatchHeader::decode(bytes) else {
         mark!("partition.cold.no-header");
@@ -94,6 +98,7 @@ pub fn verify_cold(read: &ColdRead, bytes: &[u8]) -> bool {
     bytes.len() == read.len as usize
         && header.total_bytes() == bytes.len()
         && header.base_offset == read.base_offset
+        && (header.leader_epoch == read.leader_epoch || read.leader_epoch < 0)
         && i64::from(header.last_offset_delta) == read.last_offset - read.base_offset
         && batch::crc_matches(bytes)
 }

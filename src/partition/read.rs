@@ -106,7 +106,7 @@ impl Partition {
                 if entry.base_offset >= tail_start {
                     break;
                 }
-                let piece = Piece::Cold(ColdRead::new(&entry));
+                let piece = Piece::Cold(ColdRead::new(&entry, self.epoch_of(entry.base_offset)));
                 if !plan.take(
                     piece,
                     entry.position,

@@ -192,6 +192,7 @@ mod tests {
             len,
             base_offset: n as i64,
             last_offset: n as i64,
+            leader_epoch: -1,
         };
         (0..count).map(read).collect()
     }

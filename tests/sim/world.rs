@@ -66,7 +66,7 @@ impl World {
         let executor = Executor::new(Dice::new(seed, 2));
         let report = Rc::new(RefCell::new(Report::default()));
         let wall_ms_max = Rc::new(Cell::new(0));
-        let model = Model::new(wall_ms_max.clone(), plan.has(Fault::ReadFlip));
+        let model = Model::new(wall_ms_max.clone());
         let disk = Disk::new(
             executor.clone(),
             Dice::new(seed, 3),

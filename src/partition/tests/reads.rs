@@ -201,6 +201,7 @@ fn cold(segment: u64, offset: u32, len: u32) -> ColdRead {
         len,
         base_offset: 0,
         last_offset: 0,
+        leader_epoch: -1,
     }
 }
 
@@ -243,6 +244,7 @@ fn what_the_disk_gives_is_verified() {
         len: 200,
         base_offset: 2,
         last_offset: 3,
+        leader_epoch: BatchHeader::decode(&bytes).unwrap().leader_epoch,
     };
     assert!(verify_cold(&read, &bytes));
     assert!(!verify_cold(&read, &rig.wal[0].1), "another batch");
@@ -261,11 +263,17 @@ fn what_the_disk_gives_is_verified() {
         ..read
     };
     assert!(!verify_cold(&longer, &bytes), "another last offset");
-    // The leader epoch (bytes 12 to 15) is not under the checksum.
-    for byte in (0..200).filter(|byte| !(12..16).contains(byte)) {
+    // The leader epoch (bytes 12 to 15) is not under the checksum, but known.
+    let old = ColdRead {
+        leader_epoch: -1,
+        ..read
+    };
+    for byte in 0..200 {
         let mut damaged = bytes.to_vec();
         damaged[byte] ^= 0x10;
         assert!(!verify_cold(&read, &damaged), "byte {byte}");
+        let in_epoch = (12..16).contains(&byte);
+        assert_eq!(verify_cold(&old, &damaged), in_epoch, "byte {byte}");
     }
 }
 

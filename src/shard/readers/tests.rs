@@ -28,6 +28,7 @@ fn cold(offsets: std::ops::Range<i64>) -> Vec<Piece> {
             len: 100,
             base_offset: offset,
             last_offset: offset,
+            leader_epoch: -1,
         })
     };
     offsets.map(piece).collect()

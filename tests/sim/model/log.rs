@@ -196,15 +196,8 @@ impl Log {
         self.log_start = seen.log_start;
     }
 
-    /// What a fetch at `offset` gave is what was appended; the offset after it. The leader epoch
-    /// is in no checksum of the batch, so that a read that `flips` bits may change it.
-    pub fn check_fetch(
-        &self,
-        tp: TopicPartition,
-        offset: i64,
-        result: &FetchResult,
-        flips: bool,
-    ) -> i64 {
+    /// What a fetch at `offset` gave is what was appended; the offset after it.
+    pub fn check_fetch(&self, tp: TopicPartition, offset: i64, result: &FetchResult) -> i64 {
         let mut next = offset;
         for stored in &result.records {
             let header = BatchHeader::decode(stored).expect("a whole batch");
@@ -230,7 +223,7 @@ impl Log {
             );
             assert!(batch::crc_matches(stored), "{tp}: CRC at {next}");
             assert!(
-                header.leader_epoch == entry.epoch || flips,
+                header.leader_epoch == entry.epoch,
                 "{tp}: epoch {} at {next}, appended in {}",
                 header.leader_epoch,
                 entry.epoch

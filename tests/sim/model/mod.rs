@@ -39,15 +39,12 @@ pub struct Model {
     dropped: BTreeSet<TopicId>,
     /// The latest time that the broker was ever told.
     wall_ms_max: Rc<Cell<i64>>,
-    /// Reads may give flipped bits.
-    flips: bool,
 }
 
 impl Model {
-    pub fn new(wall_ms_max: Rc<Cell<i64>>, flips: bool) -> Model {
+    pub fn new(wall_ms_max: Rc<Cell<i64>>) -> Model {
         Model {
             wall_ms_max,
-            flips,
             ..Model::default()
         }
     }
@@ -223,7 +220,7 @@ impl Model {
     /// The records that a fetch at `offset` gave.
     pub fn check_fetch(&mut self, tp: TopicPartition, offset: i64, result: &FetchResult) -> i64 {
         match self.logs.get(&tp) {
-            Some(log) => log.check_fetch(tp, offset, result, self.flips),
+            Some(log) => log.check_fetch(tp, offset, result),
             None => {
                 assert!(result.records.is_empty(), "{tp}: records from nowhere");
                 offset
