@@ -57,9 +57,15 @@ fn variable(key: &str) -> String {
 
 /// Refuses a variable that looks like ours and is none: a misspelt one would
 /// otherwise do nothing, silently. Kubernetes sets `CORELANE_SERVICE_*` and
-/// `CORELANE_PORT*` for a service of that name; tests have `CORELANE_TEST_*`.
+/// `CORELANE_PORT*` for a service of that name; tests have the rest.
 fn check_variables(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
-    const FOREIGN: [&str; 3] = ["CORELANE_SERVICE_", "CORELANE_PORT", "CORELANE_TEST_"];
+    const FOREIGN: [&str; 5] = [
+        "CORELANE_SERVICE_",
+        "CORELANE_PORT",
+        "CORELANE_TEST_",
+        "CORELANE_SIM_",
+        "CORELANE_CLIENT_CACHE",
+    ];
     for name in names.filter(|name| name.starts_with("CORELANE_")) {
         let is_ours = name == "CORELANE_CONFIG" || KEYS.iter().any(|key| variable(key) == name);
         if !is_ours && !FOREIGN.iter().any(|prefix| name.starts_with(prefix)) {

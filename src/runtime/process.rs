@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Ends the process at once, after one ERROR line. For a failed write or flush: what is on
 /// the disk is unknown then, and only recovery finds out.
 pub fn abort(what: &str, error: &io::Error) -> ! {
@@ -49,7 +51,8 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Bytes of memory that this process may lock; `u64::MAX` is any amount.
+/// Bytes of memory that this process may lock once it has raised its limit; `u64::MAX` is any
+/// amount.
 pub fn lockable_bytes() -> u64 {
     let privileged = rustix::thread::capabilities(None).is_ok_and(|sets| {
         sets.effective
@@ -58,26 +61,27 @@ pub fn lockable_bytes() -> u64 {
     if privileged {
         return u64::MAX;
     }
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Memlock);
-    limit.current.unwrap_or(u64::MAX)
+    getrlimit(Resource::Memlock).maximum.unwrap_or(u64::MAX)
 }
 
 /// Raises the soft limit of open files to the hard one: every connection and every WAL
-/// segment in use needs a descriptor.
-#[allow(unsafe_code, reason = "there is no safe call for resource limits")]
+/// segment in use needs a descriptor. Returns what it is now.
 pub fn raise_open_files() -> io::Result<u64> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
+    raise(Resource::Nofile)
+}
+
+/// Raises the soft limit of locked memory to the hard one, for the WAL's buffers. The executors
+/// look at this limit even where a capability lifts it.
+pub fn raise_locked_memory() -> io::Result<u64> {
+    raise(Resource::Memlock)
+}
+
+fn raise(resource: Resource) -> io::Result<u64> {
+    let limit = getrlimit(resource);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
     };
-    // SAFETY: getrlimit writes one rlimit into the place given, which is one.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    limit.rlim_cur = limit.rlim_max;
-    // SAFETY: setrlimit reads one rlimit from the place given, which is one.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(limit.rlim_cur)
+    setrlimit(resource, raised)?;
+    Ok(limit.maximum.unwrap_or(u64::MAX))
 }

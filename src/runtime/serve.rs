@@ -131,6 +131,10 @@ async fn append_within(
         };
         match hold.next(shard.now(), blocked) {
             Wait::Disk => wait_for_disk(shard).await,
+            // Nothing makes room any more, and the stop waits for this answer.
+            Wait::Room if shard.stopping.get() => {
+                return (shard.look(Shard::no_room), Lsn::default());
+            }
             Wait::Room => sleep_ms(FULL_RETRY_MS).await,
             Wait::Refuse => return (shard.look(Shard::no_room), Lsn::default()),
         }

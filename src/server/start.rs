@@ -24,6 +24,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     process::abort_on_panic();
     process::keep_freed_memory();
     let open_files = process::raise_open_files().context("cannot raise the limit of open files")?;
+    process::raise_locked_memory().context("cannot raise the limit of locked memory")?;
     for shard in (0..settings.cores).map(ShardId) {
         let address = settings.listen_of(shard);
         net::check_free(address).with_context(|| {
@@ -39,6 +40,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         );
     }
     let began = clock::now().mono_ms;
+    tracing::info!(data_dir = %settings.data_dir.display(), wals = data_dir.wals(), "reading the data directory");
     let found = recover::all(&data_dir)?;
     let configs = plan::shard_configs(&settings, data_dir.incarnation());
     let recovered = found

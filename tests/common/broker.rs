@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -40,6 +41,8 @@ pub struct Options {
     pub wal_disk_mib: u32,
     /// Most open files that the process may have, as `ulimit -n` sets it.
     pub open_files: Option<u32>,
+    /// Whether a write beyond the limit of file sizes is an error instead of a signal.
+    pub ignores_file_size_signal: bool,
     /// Further arguments.
     pub extra: Vec<String>,
 }
@@ -52,6 +55,7 @@ impl Default for Options {
             memory_mib: 128,
             wal_disk_mib: 128,
             open_files: None,
+            ignores_file_size_signal: false,
             extra: Vec::new(),
         }
     }
@@ -60,12 +64,18 @@ impl Default for Options {
 impl Options {
     fn command(&self) -> Command {
         const BROKER: &str = env!("CARGO_BIN_EXE_corelane");
-        let Some(open_files) = self.open_files else {
+        let mut script = String::new();
+        if let Some(open_files) = self.open_files {
+            script += &format!("ulimit -n {open_files} && ");
+        }
+        if self.ignores_file_size_signal {
+            script += "trap '' XFSZ && ";
+        }
+        if script.is_empty() {
             return Command::new(BROKER);
-        };
+        }
         let mut shell = Command::new("sh");
-        let limited = format!("ulimit -n {open_files} && exec \"$0\" \"$@\"");
-        shell.args(["-c", &limited, BROKER]);
+        shell.args(["-c", &(script + "exec \"$0\" \"$@\""), BROKER]);
         shell
     }
 
@@ -281,6 +291,25 @@ impl Broker {
         process.child.kill().expect("SIGKILL");
         process.child.wait().expect("the end of our child");
         process.reader.join().expect("the log's reader");
+        self.check_log();
+    }
+
+    /// Waits for the end of a process that gives up by itself.
+    pub fn wait_for_abort(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        let deadline = Instant::now() + STOP_MAX;
+        let status = loop {
+            match process.child.try_wait().expect("the state of our child") {
+                Some(status) => break status,
+                None if Instant::now() > deadline => {
+                    process.child.kill().expect("SIGKILL");
+                    panic!("no end in {STOP_MAX:?}\n{}", self.log());
+                }
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        };
+        process.reader.join().expect("the log's reader");
+        assert_eq!(status.signal(), Some(libc::SIGABRT), "{}", self.log());
         self.check_log();
     }
 

@@ -8,6 +8,7 @@
 mod common;
 
 mod damaged;
+mod failed_write;
 mod first_starts;
 mod full_disk;
 mod kill;

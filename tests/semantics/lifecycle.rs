@@ -86,10 +86,7 @@ fn a_stop_answers_what_was_asked() {
             .map(|p| fetch(&mut client, "stop", p, 0).high_watermark)
             .sum();
         let least = i64::from(round) * REQUESTS + acknowledged;
-        assert!(
-            found >= least || acknowledged == REQUESTS,
-            "{found} of {least}"
-        );
+        assert!(found >= least, "{found} of {least}");
         if acknowledged < REQUESTS {
             // What the broker had not read is not there, and nothing in between.
             println!("round {round}: {acknowledged} of {REQUESTS} answered");
