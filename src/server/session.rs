@@ -177,7 +177,9 @@ impl Session {
             self.wait_for(answer, &mut outgoing).await;
             self.take_ready(&mut outgoing);
             self.drained.raise();
+            self.activity.sending.set(true);
             let written = self.connection.write_all(&mut outgoing.pieces).await;
+            self.activity.sending.set(false);
             outgoing.held.clear();
             if let Err(error) = written {
                 tracing::debug!(peer = %self.connection.peer(), %error, "connection lost");
