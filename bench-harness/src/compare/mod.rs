@@ -52,7 +52,7 @@ pub struct CompareArgs {
     #[arg(long, default_value_t = 5)]
     pub small_window: usize,
     /// Bytes of record values at the end of the log that are fetched over and over
-    #[arg(long, default_value_t = 64 << 20)]
+    #[arg(long, default_value_t = 16 << 20)]
     pub tail_bytes: u64,
     /// Configuration of the topics, name=value; may be repeated
     #[arg(long = "config", value_parser = crate::produce::parse_config)]
