@@ -26,6 +26,7 @@ pub struct ColdRead {
 }
 
 impl ColdRead {
+    /// `leader_epoch` is that of its last record: the log may begin behind its first.
     pub(super) fn new(entry: &IndexEntry, leader_epoch: i32) -> ColdRead {
         ColdRead {
             position: entry.position,

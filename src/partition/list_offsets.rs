@@ -120,7 +120,7 @@ impl Partition {
         let in_tail = self.tail.starting_at(entry.base_offset).next();
         let piece = match in_tail.filter(|batch| batch.base_offset == entry.base_offset) {
             Some(batch) => Piece::Tail(batch.bytes.clone()),
-            None => Piece::Cold(ColdRead::new(&entry, self.epoch_of(entry.base_offset))),
+            None => Piece::Cold(ColdRead::new(&entry, self.epoch_of(entry.last_offset))),
         };
         Listed::Scan(TimeScan {
             piece,

@@ -106,7 +106,7 @@ impl Partition {
                 if entry.base_offset >= tail_start {
                     break;
                 }
-                let piece = Piece::Cold(ColdRead::new(&entry, self.epoch_of(entry.base_offset)));
+                let piece = Piece::Cold(ColdRead::new(&entry, self.epoch_of(entry.last_offset)));
                 if !plan.take(
                     piece,
                     entry.position,

@@ -90,6 +90,25 @@ fn disk_then_memory_without_a_seam() {
 }
 
 #[test]
+fn a_batch_that_the_log_begins_within_keeps_its_epoch() {
+    let mut rig = rig();
+    rig.log.evict_tail_before(10);
+    let epoch = rig.log.leader_epoch();
+    // Batches of two records: the log begins at the second of one.
+    for log_start in [0, 1, 2, 3] {
+        rig.log.advance_log_start(log_start);
+        let plan = rig.log.plan_read(log_start, 1000, true).unwrap();
+        for piece in &plan.pieces {
+            let Piece::Cold(read) = piece else {
+                panic!("nothing is in memory")
+            };
+            assert_eq!(read.leader_epoch, epoch, "{log_start}");
+        }
+        assert!(!plan.pieces.is_empty());
+    }
+}
+
+#[test]
 fn a_batch_without_memory_begins_the_tail_anew() {
     let mut rig = rig();
     let result = appended(rig.log.append(now(0), spec(2).build(), Origin::Client));

@@ -177,19 +177,21 @@ fn outcome(reply: CatalogReply) -> Result<Option<TopicId>, String> {
 /// Deletes records before some offset, or all of them; the new log start.
 pub async fn delete_records(world: &World, tp: TopicPartition, all: bool) -> Option<i64> {
     let session = connect(world, Some(tp)).await?;
-    let (offset, asked_before) = {
+    let offset = {
         let mut model = world.model.borrow_mut();
         let log = model.logs.entry(tp).or_default();
-        let end = log.end();
-        let before = log.delete_asked;
-        let offset = match all || world.dice.one_in(4) {
-            true => -1,
-            false => world.dice.range(0, end as u64) as i64,
-        };
-        // Up to the high watermark at the time, which nobody knows before.
-        let asked = if offset == -1 { i64::MAX } else { offset };
-        log.delete_asked = before.max(asked);
-        (offset, before)
+        match all || world.dice.one_in(4) {
+            // Up to the high watermark at the time, which nobody knows before.
+            true => {
+                log.deleting_all += 1;
+                -1
+            }
+            false => {
+                let offset = world.dice.range(0, log.end() as u64) as i64;
+                log.delete_asked = log.delete_asked.max(offset);
+                offset
+            }
+        }
     };
     let reply = session
         .ask(ShardRequest::DeleteRecords(vec![(tp, offset)]))
@@ -202,8 +204,9 @@ pub async fn delete_records(world: &World, tp: TopicPartition, all: bool) -> Opt
     let log_start = results.first().copied()?.ok()?;
     let mut model = world.model.borrow_mut();
     let log = model.logs.entry(tp).or_default();
-    if offset == -1 && log.delete_asked == i64::MAX {
-        log.delete_asked = asked_before.max(log_start);
+    if offset == -1 {
+        log.deleting_all -= 1;
+        log.delete_asked = log.delete_asked.max(log_start);
     }
     log.delete_acked = log.delete_acked.max(log_start.min(log.end()));
     Some(log_start)

@@ -34,6 +34,8 @@ impl Disk {
     pub fn tamper(&self, wal: u16) -> Option<bool> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
+        // What no start has counted yet is begun again, whatever it looks like.
+        state.meta.filter(|meta| wal < meta.wals)?;
         let bytes = state.manifests.get(&wal)?.clone();
         let manifest = Manifest::decode(&bytes).ok()?;
         let of_wal = state.files.range((wal, 0)..=(wal, u32::MAX));
@@ -59,8 +61,11 @@ impl Disk {
                 true
             }
             2 if !used.is_empty() => {
-                let file = state.files.get_mut(self.dice.pick(&used))?;
-                file.truncate(file.len() - 4096);
+                // Into what the manifest says it has: what is behind that may be on its way out.
+                let cut = self.dice.pick(&used);
+                let entry = manifest.entries.iter().find(|e| e.slot == cut.1)?;
+                let file = state.files.get_mut(cut)?;
+                file.truncate(entry.file_bytes as usize - 4096);
                 true
             }
             3 if !free.is_empty() => {
