@@ -296,6 +296,21 @@ impl Broker {
 
     /// Waits for the end of a process that gives up by itself.
     pub fn wait_for_abort(&mut self) {
+        let status = self.wait_for_end();
+        assert_eq!(status.signal(), Some(libc::SIGABRT), "{}", self.log());
+        self.check_log();
+    }
+
+    /// SIGTERM; fails unless the broker ends by itself, in time and with success.
+    pub fn stop(&mut self) {
+        self.assert_running();
+        terminate(&self.process.as_ref().expect("it runs").child);
+        let status = self.wait_for_end();
+        assert!(status.success(), "the stop: {status}\n{}", self.log());
+        self.check_log();
+    }
+
+    fn wait_for_end(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("it runs");
         let deadline = Instant::now() + STOP_MAX;
         let status = loop {
@@ -309,29 +324,7 @@ impl Broker {
             }
         };
         process.reader.join().expect("the log's reader");
-        assert_eq!(status.signal(), Some(libc::SIGABRT), "{}", self.log());
-        self.check_log();
-    }
-
-    /// SIGTERM; fails unless the broker ends by itself, in time and with success.
-    pub fn stop(&mut self) {
-        self.assert_running();
-        let mut process = self.process.take().expect("it runs");
-        terminate(&process.child);
-        let deadline = Instant::now() + STOP_MAX;
-        let status = loop {
-            match process.child.try_wait().expect("the state of our child") {
-                Some(status) => break status,
-                None if Instant::now() > deadline => {
-                    process.child.kill().expect("SIGKILL");
-                    panic!("no stop in {STOP_MAX:?}\n{}", self.log());
-                }
-                None => std::thread::sleep(Duration::from_millis(2)),
-            }
-        };
-        process.reader.join().expect("the log's reader");
-        assert!(status.success(), "the stop: {status}\n{}", self.log());
-        self.check_log();
+        status
     }
 
     /// Everything the broker has written to stderr, all its starts together.
