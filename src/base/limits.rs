@@ -31,6 +31,9 @@ pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 pub const TOPIC_PARTITIONS_MAX: i32 = 100_000;
 /// Most partitions on the host, all topics together.
 pub const PARTITIONS_MAX: usize = 1_000_000;
+/// Partitions of `__consumer_offsets`, among which groups are spread (Kafka's default of
+/// `offsets.topic.num.partitions`). Another number would send groups to other partitions.
+pub const OFFSETS_PARTITIONS: i32 = 50;
 /// Most config overrides of one topic; Kafka has fewer than forty to set.
 pub const CONFIGS_PER_TOPIC_MAX: usize = 256;
 /// Most topics that one request may create, change or delete (Kafka: 10,000 records).

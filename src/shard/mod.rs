@@ -12,6 +12,7 @@ mod files;
 mod hold;
 mod index_memory;
 mod lookup;
+mod own_log;
 mod readers;
 mod reclaim;
 mod recovery;

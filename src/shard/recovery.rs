@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bytes::Bytes;
 use thiserror::Error;
 
 use super::index_memory::IndexMemory;
+use super::own_log::{OwnLog, is_own};
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
@@ -17,8 +17,7 @@ use super::waiters::Waiters;
 use crate::base::mark::mark;
 use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicPartition};
 use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError, placement};
-use crate::kafka::batch::{BatchHeader, HEADER_BYTES};
-use crate::kafka::record::RecordIter;
+use crate::kafka::batch::BatchHeader;
 use crate::partition::{self, Partition};
 use crate::wal::{
     AdoptedWal, RecordKind, Recovered, RecoveredRecord, Wal, WalConfig, WalConfigError,
@@ -111,7 +110,6 @@ pub fn deal_wals(wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
 #[derive(Default, Debug)]
 pub struct Assembly {
     partitions: HashMap<TopicPartition, Collected>,
-    catalog_batches: BTreeMap<i64, Bytes>,
 }
 
 #[derive(Debug)]
@@ -120,6 +118,8 @@ struct Collected {
     state_since: Option<SegmentId>,
     /// The WALs with records that the state depends on.
     state_wals: BTreeSet<u16>,
+    /// Its live batches, if the broker itself replays them.
+    own: Option<OwnLog>,
 }
 
 /// What one shard begins with. Moves to the shard's own core.
@@ -151,17 +151,9 @@ impl Assembly {
                 log: partition::Recovery::new(record.tp, LogConfig::default()),
                 state_since: None,
                 state_wals: BTreeSet::new(),
+                own: is_own(record.tp).then(OwnLog::default),
             });
-        collected.recover(record).map_err(refuse)?;
-        if record.tp == CATALOG_LOG
-            && record.kind == RecordKind::Batch
-            && let Ok(header) = BatchHeader::decode(&record.payload)
-        {
-            // A copy, so as not to keep the whole read that it is a part of.
-            let batch = Bytes::copy_from_slice(&record.payload);
-            self.catalog_batches.insert(header.base_offset, batch);
-        }
-        Ok(())
+        collected.recover(record).map_err(refuse)
     }
 
     /// Deals everything out to the shards; `configs` has one for each.
@@ -209,26 +201,19 @@ impl Assembly {
 
     fn replay_catalog(&mut self, defaults: BrokerDefaults) -> Result<Catalog, RecoveryError> {
         let mut catalog = Catalog::new(defaults);
-        let log_start = self
-            .partitions
-            .get(&CATALOG_LOG)
-            .map_or(0, |c| c.log.log_start());
-        for (offset, batch) in std::mem::take(&mut self.catalog_batches) {
-            let Ok(header) = BatchHeader::decode(&batch) else {
-                continue;
-            };
-            if header.last_offset() < log_start {
-                mark!("shard.recovery.trimmed-catalog-batch");
-                continue;
-            }
-            let section = batch.get(HEADER_BYTES..).unwrap_or_default();
-            for record in RecordIter::new(section) {
-                let malformed = |source| RecoveryError::Catalog { offset, source };
-                let record = record.map_err(|_| malformed(DecodeError::Truncated))?;
-                let value = record.value.unwrap_or_default();
-                catalog.replay(&CatalogRecord::decode(value).map_err(malformed)?);
-            }
-        }
+        let log = self.partitions.get_mut(&CATALOG_LOG);
+        let Some(own) = log.and_then(|collected| collected.own.take()) else {
+            return Ok(catalog);
+        };
+        let malformed = |offset| move |source| RecoveryError::Catalog { offset, source };
+        own.replay(|record| {
+            let cut_short = |(offset, _)| malformed(offset)(DecodeError::Truncated);
+            let record = record.map_err(cut_short)?;
+            let value = record.value.unwrap_or_default();
+            let decoded = CatalogRecord::decode(value).map_err(malformed(record.offset))?;
+            catalog.replay(&decoded);
+            Ok(())
+        })?;
         Ok(catalog)
     }
 }
@@ -240,7 +225,10 @@ impl Collected {
         match record.kind {
             RecordKind::Batch => {
                 let header = BatchHeader::decode(&record.payload).map_err(|e| e.to_string())?;
-                self.log.on_batch(&header, record.position).map_err(words)?;
+                let recovered = self.log.on_batch(&header, record.position).map_err(words)?;
+                if let (Some(own), partition::Recovered::Applied) = (&mut self.own, recovered) {
+                    own.keep(header, &record.payload);
+                }
             }
             RecordKind::LogStart => {
                 let offset = decode_log_start(&record.payload).ok_or("malformed log start")?;
@@ -254,6 +242,9 @@ impl Collected {
         }
         self.state_since.get_or_insert(segment);
         self.state_wals.insert(segment.wal);
+        if let Some(own) = &mut self.own {
+            own.trim(self.log.log_start());
+        }
         Ok(())
     }
 }
