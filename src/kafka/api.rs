@@ -15,7 +15,7 @@ pub struct ApiSpec {
     pub max: i16,
     /// Lowest version advertised, at most `min`.
     pub advertised_min: i16,
-    /// First flexible version (KIP-482).
+    /// First flexible version (KIP-482), above `max` if there is none.
     pub flexible: i16,
 }
 
@@ -142,7 +142,7 @@ mod tests {
                 "{}",
                 spec.name
             );
-            assert!(spec.flexible <= spec.max, "{}", spec.name);
+            assert!(spec.flexible <= spec.max + 1, "{}", spec.name);
             assert!(api.serves(spec.min) && api.serves(spec.max));
             assert!(!api.serves(spec.min - 1) && !api.serves(spec.max + 1));
         }
