@@ -17,6 +17,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wal", &["base", "kafka"]),
     ("partition", &["base", "kafka"]),
     ("catalog", &["base", "kafka"]),
+    ("group", &["base", "kafka"]),
     ("shard", &["base", "kafka", "wal", "partition", "catalog"]),
     ("config", &["base", "kafka", "catalog"]),
     (
