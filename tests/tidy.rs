@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each folder (or file) of `src` and what it may import from the crate. `base <- kafka <-
-/// {wal, partition, catalog} <- shard <- runtime <- server <- cli`; siblings never meet.
+/// {wal, partition, catalog, group} <- shard <- runtime <- server <- cli`; siblings never meet.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("kafka", &["base"]),
@@ -18,7 +18,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("partition", &["base", "kafka"]),
     ("catalog", &["base", "kafka"]),
     ("group", &["base", "kafka"]),
-    ("shard", &["base", "kafka", "wal", "partition", "catalog"]),
+    (
+        "shard",
+        &["base", "kafka", "wal", "partition", "catalog", "group"],
+    ),
     ("config", &["base", "kafka", "catalog"]),
     (
         "runtime",
@@ -28,13 +31,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "wal",
             "partition",
             "catalog",
+            "group",
             "shard",
             "config",
         ],
     ),
     (
         "server",
-        &["base", "kafka", "catalog", "shard", "runtime", "config"],
+        &[
+            "base", "kafka", "catalog", "group", "shard", "runtime", "config",
+        ],
     ),
     (
         "cli",

@@ -34,6 +34,8 @@ pub const PARTITIONS_MAX: usize = 1_000_000;
 /// Partitions of `__consumer_offsets`, among which groups are spread (Kafka's default of
 /// `offsets.topic.num.partitions`). Another number would send groups to other partitions.
 pub const OFFSETS_PARTITIONS: i32 = 50;
+/// A coordinator's log is not written again before it is so long, bytes.
+pub const GROUP_LOG_BYTES_MIN: u64 = 64 * KIB as u64;
 /// Most config overrides of one topic; Kafka has fewer than forty to set.
 pub const CONFIGS_PER_TOPIC_MAX: usize = 256;
 /// Most topics that one request may create, change or delete (Kafka: 10,000 records).

@@ -1,5 +1,8 @@
 //! Offsets of groups: committed, fetched, deleted, expired.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::classic::State;
 use super::coordinator::{Coordinator, Effects, Step};
 use super::deadlines::Due;
@@ -221,6 +224,14 @@ impl Coordinator {
     pub fn has_offsets_of(&self, topic: &str) -> bool {
         let mut groups = self.groups.values();
         groups.any(|group| group.offsets().contains_key(topic))
+    }
+
+    /// The topics that some group has offsets in.
+    pub fn topics_with_offsets(&self) -> BTreeSet<Arc<str>> {
+        let groups = self.groups.values();
+        groups
+            .flat_map(|group| group.offsets().keys().cloned())
+            .collect()
     }
 
     /// A topic was deleted: forgets the offsets in it, as many as fit a step. To be called again

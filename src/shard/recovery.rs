@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
+use super::groups::Groups;
 use super::index_memory::IndexMemory;
 use super::own_log::{OwnLog, is_own};
 use super::readers::ColdReaders;
@@ -15,9 +16,11 @@ use super::state::{CATALOG_LOG, Held, Shard, ShardConfig};
 use super::tail::TailQueue;
 use super::waiters::Waiters;
 use crate::base::mark::mark;
-use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicPartition};
+use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicId, TopicPartition};
 use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError, placement};
+use crate::group::Coordinator;
 use crate::kafka::batch::BatchHeader;
+use crate::kafka::reader::WireError;
 use crate::partition::{self, Partition};
 use crate::wal::{
     AdoptedWal, RecordKind, Recovered, RecoveredRecord, Wal, WalConfig, WalConfigError,
@@ -51,6 +54,16 @@ pub enum RecoveryError {
         tp: TopicPartition,
         /// What is wrong with it.
         source: partition::RecoveryError,
+    },
+    /// A record of a group.
+    #[error("{tp}: the group's record at offset {offset}: {reason}")]
+    Group {
+        /// Its partition of `__consumer_offsets`.
+        tp: TopicPartition,
+        /// Offset there.
+        offset: i64,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A record of the catalogue.
     #[error("the catalogue's record at offset {offset}: {source}")]
@@ -130,6 +143,7 @@ pub struct RecoveredShard {
     partitions: HashMap<TopicPartition, Held>,
     /// Partitions whose state must be written to the own WAL before it may change.
     adoptions: Vec<TopicPartition>,
+    coordinators: BTreeMap<i32, Coordinator>,
     needs: SegmentNeeds,
     lent: BTreeMap<SegmentId, u16>,
 }
@@ -256,6 +270,7 @@ impl RecoveredShard {
             catalog,
             partitions: HashMap::new(),
             adoptions: Vec::new(),
+            coordinators: BTreeMap::new(),
             needs: SegmentNeeds::default(),
             lent: BTreeMap::new(),
         }
@@ -269,6 +284,13 @@ impl RecoveredShard {
         collected: Option<Collected>,
     ) -> Result<(), RecoveryError> {
         let epoch = self.config.leader_epoch;
+        if tp.topic == TopicId::OFFSETS {
+            let own = collected
+                .as_ref()
+                .and_then(|collected| collected.own.as_ref());
+            let coordinator = self.coordinator(tp, own, now)?;
+            self.coordinators.insert(tp.partition, coordinator);
+        }
         let Some(collected) = collected else {
             self.partitions
                 .insert(tp, Held::new(Partition::new(tp, config, epoch)));
@@ -295,6 +317,29 @@ impl RecoveredShard {
         Ok(())
     }
 
+    /// The coordinator of a partition, as its records have it.
+    fn coordinator(
+        &self,
+        tp: TopicPartition,
+        own: Option<&OwnLog>,
+        now: Now,
+    ) -> Result<Coordinator, RecoveryError> {
+        let mut coordinator = Coordinator::new(self.config.groups);
+        let malformed = |offset, reason| RecoveryError::Group { tp, offset, reason };
+        own.map_or(Ok(()), |own| {
+            own.replay(|record| {
+                let cut_short =
+                    |(offset, error): (i64, WireError)| malformed(offset, error.to_string());
+                let record = record.map_err(cut_short)?;
+                let key = record.key.unwrap_or_default();
+                let replayed = coordinator.replay(key, record.value, record.time_ms);
+                replayed.map_err(|error| malformed(record.offset, error.to_string()))
+            })
+        })?;
+        coordinator.on_recovered(now);
+        Ok(coordinator)
+    }
+
     /// Makes the shard of it. `wal` is its own, `adopted` those that it is to empty; the
     /// files that recovery names must have been flushed.
     pub fn open(
@@ -306,6 +351,8 @@ impl RecoveredShard {
         let first_sequence = self.config.leader_epoch as u64 * SEQUENCES_PER_START;
         wal.next_sequence = wal.next_sequence.max(first_sequence);
         let next_lsn = wal.next_lsn;
+        let is_topic = |name: &str| self.catalog.topic(name).is_some();
+        let groups = Groups::new(self.config.groups, self.coordinators, is_topic);
         let adopted = adopted
             .into_iter()
             .map(|r| (r.wal, AdoptedWal::open(r.wal, &r)));
@@ -325,6 +372,7 @@ impl RecoveredShard {
             lent: self.lent,
             releases: std::collections::VecDeque::new(),
             checkpoints_starved: false,
+            groups,
             rewriting_catalog: false,
             written: BTreeMap::new(),
             last_lsn: Lsn(next_lsn.0 - 1),
