@@ -42,3 +42,6 @@ pub use slots::SegmentSlots;
 pub use state::{Shard, ShardConfig};
 pub use upkeep::Upkeep;
 pub use waiters::WaiterId;
+
+#[cfg(test)]
+mod tests;

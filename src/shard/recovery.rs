@@ -11,12 +11,12 @@ use super::index_memory::IndexMemory;
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
-use super::state::{CATALOG_LOG, Held, Shard, ShardConfig};
+use super::state::{CATALOG_LOG, Held, Shard, ShardConfig, owner};
 use super::tail::TailQueue;
 use super::waiters::Waiters;
 use crate::base::mark::mark;
-use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicPartition};
-use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError, placement};
+use crate::base::{LogConfig, Lsn, Now, SegmentId, TopicPartition};
+use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError};
 use crate::kafka::batch::{BatchHeader, HEADER_BYTES};
 use crate::kafka::record::RecordIter;
 use crate::partition::{self, Partition};
@@ -86,21 +86,19 @@ pub struct ShardWals {
 
 /// Deals WALs out to `shards` shards: to each its own, and what belongs to no shard any more
 /// to the one that [keeps](Shard::on_segment_released) its segments.
-pub fn deal_wals(wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
+pub fn deal_wals(mut wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
     let fresh = |own| ShardWals {
         own: Recovered::fresh(own),
         adopted: Vec::new(),
     };
     let mut dealt: Vec<ShardWals> = (0..shards).map(fresh).collect();
-    for wal in wals {
-        let number = wal.wal;
-        if let Some(shard) = dealt.get_mut(usize::from(number % shards)) {
-            match number < shards {
-                true => shard.own = wal,
-                false => {
-                    mark!("shard.recovery.wal-without-shard");
-                    shard.adopted.push(wal);
-                }
+    for (shard, number) in dealt.iter_mut().zip(0..) {
+        for wal in wals.extract_if(.., |wal| wal.wal % shards == number) {
+            if wal.wal == number {
+                shard.own = wal;
+            } else {
+                mark!("shard.recovery.wal-without-shard");
+                shard.adopted.push(wal);
             }
         }
     }
@@ -111,7 +109,8 @@ pub fn deal_wals(wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
 #[derive(Default, Debug)]
 pub struct Assembly {
     partitions: HashMap<TopicPartition, Collected>,
-    catalog_batches: BTreeMap<i64, Bytes>,
+    /// By base offset: last offset, and the batch.
+    catalog_batches: BTreeMap<i64, (i64, Bytes)>,
 }
 
 #[derive(Debug)]
@@ -159,6 +158,7 @@ impl Assembly {
         {
             // A copy, so as not to keep the whole read that it is a part of.
             let batch = Bytes::copy_from_slice(&record.payload);
+            let batch = (header.last_offset(), batch);
             self.catalog_batches.insert(header.base_offset, batch);
         }
         Ok(())
@@ -192,15 +192,9 @@ impl Assembly {
             tps.map(|tp| (tp, topic.log))
         });
         for (tp, log) in partitions.chain([catalog_log]) {
-            let owner = if tp == CATALOG_LOG {
-                ShardId(0)
-            } else {
-                placement::owner(tp, shards)
-            };
+            let owner = recovered.get_mut(usize::from(owner(tp, shards).0));
             let collected = self.partitions.remove(&tp);
-            if let Some(shard) = recovered.get_mut(usize::from(owner.0)) {
-                shard.take(tp, log, now, collected)?;
-            }
+            owner.map_or(Ok(()), |shard| shard.take(tp, log, now, collected))?;
         }
         // What is left belongs to topics that were deleted; its segments are free.
         lend(&mut recovered);
@@ -213,11 +207,8 @@ impl Assembly {
             .partitions
             .get(&CATALOG_LOG)
             .map_or(0, |c| c.log.log_start());
-        for (offset, batch) in std::mem::take(&mut self.catalog_batches) {
-            let Ok(header) = BatchHeader::decode(&batch) else {
-                continue;
-            };
-            if header.last_offset() < log_start {
+        for (offset, (last_offset, batch)) in std::mem::take(&mut self.catalog_batches) {
+            if last_offset < log_start {
                 mark!("shard.recovery.trimmed-catalog-batch");
                 continue;
             }
