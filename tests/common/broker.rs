@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::buffered;
 use super::client::Client;
 use super::random::{self, Random};
 
@@ -26,7 +27,9 @@ const PORTS: u16 = 16;
 /// Below the ports that the kernel gives to outgoing connections.
 const PORT_BASES: std::ops::Range<u16> = 10_000 / PORTS..32_000 / PORTS;
 /// What the broker may always say: it is about the host that the test happens to run on.
-const ABOUT_THE_HOST: [&str; 3] = ["refuses O_DIRECT", "open files", "locked memory"];
+const ABOUT_THE_HOST: [&str; 3] = [REFUSES_DIRECT_IO, "open files", "locked memory"];
+/// What it says where it writes buffered.
+const REFUSES_DIRECT_IO: &str = "refuses O_DIRECT";
 
 /// What a broker is started with.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct Options {
     pub cores: u16,
     /// `--topology single` instead of `per-core`.
     pub single: bool,
+    /// As on a file system that refuses O_DIRECT.
+    pub buffered: bool,
     /// `--memory`, MiB.
     pub memory_mib: u32,
     /// `--wal-disk`, MiB.
@@ -52,6 +57,7 @@ impl Default for Options {
         Options {
             cores: 2,
             single: false,
+            buffered: false,
             memory_mib: 128,
             wal_disk_mib: 128,
             open_files: None,
@@ -150,14 +156,23 @@ impl Broker {
         &mut self.options
     }
 
+    /// What it has as `--memory`, MiB.
+    pub fn memory_mib(&self) -> u32 {
+        self.options.memory_mib
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Where shard `shard` listens.
+    /// Where shard `shard` listens. Numbers beyond the last shard begin again, so that a test
+    /// may ask for another shard and be content with the only one.
     pub fn address(&self, shard: u16) -> SocketAddr {
-        let step = if self.options.single { 0 } else { shard };
+        let step = match self.options.single {
+            true => 0,
+            false => shard % self.options.cores,
+        };
         assert!(step < PORTS - 1);
         SocketAddr::from(([127, 0, 0, 1], self.ports.first + step))
     }
@@ -172,7 +187,7 @@ impl Broker {
         Client::connect(self.address(0))
     }
 
-    /// A connection to shard `shard`.
+    /// A connection to shard `shard`; see [`Broker::address`].
     pub fn client_of(&self, shard: u16) -> Client {
         Client::connect(self.address(shard))
     }
@@ -187,6 +202,9 @@ impl Broker {
             }
         }
         let options = &self.options;
+        if options.buffered {
+            command.env("LD_PRELOAD", buffered::library());
+        }
         command
             .args(["--listen", &self.address(0).to_string()])
             .args(["--cores", &options.cores.to_string()])
@@ -267,6 +285,9 @@ impl Broker {
                 );
                 std::thread::sleep(Duration::from_millis(1));
             }
+        }
+        if self.options.buffered {
+            assert!(self.has_logged(REFUSES_DIRECT_IO), "{}", self.log());
         }
     }
 

@@ -5,6 +5,9 @@
 
 pub mod batches;
 pub mod broker;
+pub mod buffered;
 pub mod client;
+pub mod matrix;
 pub mod ops;
 pub mod random;
+pub mod skip;
