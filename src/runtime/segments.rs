@@ -21,7 +21,7 @@ pub async fn drive(shard: ShardHandle) {
     loop {
         while let Some((wal, work)) = shard.with(|core, _| core.poll_segment()) {
             let shard = shard.clone();
-            glommio::spawn_local(async move { perform(&shard, wal, work).await }).detach();
+            super::spawn(async move { perform(&shard, wal, work).await });
         }
         shard.segment_work.wait().await;
     }
@@ -50,7 +50,9 @@ async fn prepare(shard: &ShardHandle, wal: u16, slot: u32, bytes: u32) {
         .spawn_blocking(move || disk::create_zeroed(&target, u64::from(bytes)))
         .await;
     match created {
-        Ok(()) => shard.with(|core, _| core.on_prepared(slot)),
+        Ok(()) => {
+            shard.with(|core, _| core.on_prepared(slot));
+        }
         Err(error) => {
             tracing::warn!(path = %path.display(), %error,
                 "cannot create a WAL segment; producers are held back until there is room");
@@ -72,7 +74,9 @@ async fn write_manifest(shard: &ShardHandle, wal: u16, bytes: Vec<u8>) {
         .spawn_blocking(move || replace_manifest(&path, &bytes))
         .await;
     match written {
-        Ok(()) => shard.with(|core, _| core.on_manifest_written(wal)),
+        Ok(()) => {
+            shard.with(|core, _| core.on_manifest_written(wal));
+        }
         Err(error) if is_no_room(&error) => {
             tracing::warn!(wal, %error, "no room for the manifest of a WAL; trying again");
             shard.with(|core, _| core.on_manifest_failed(wal));
@@ -106,7 +110,9 @@ async fn shorten(shard: &ShardHandle, wal: u16, slot: u32, bytes: u32) {
         .spawn_blocking(move || disk::shorten(&target, u64::from(bytes)))
         .await;
     match shortened {
-        Ok(()) => shard.with(|core, _| core.on_shortened(wal, slot)),
+        Ok(()) => {
+            shard.with(|core, _| core.on_shortened(wal, slot));
+        }
         Err(error) if is_no_room(&error) => {
             tracing::warn!(path = %path.display(), %error,
                 "cannot give back what is unused of a WAL segment; trying again");

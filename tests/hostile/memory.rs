@@ -20,7 +20,7 @@ use crate::common::random::Random;
 
 matrix! {
     every pair: requests_beyond_the_budget_are_refused_at_their_length;
-    every value: consumers_that_never_read_their_responses,
+    every value: consumers_that_never_read_their_responses, a_stop_while_consumers_do_not_read,
         connections_that_idle_after_much_traffic, large_requests_that_never_end,
         half_sent_requests_hold_up_nobody_for_long,
         half_a_request_may_take_its_time_while_nobody_waits;
@@ -173,6 +173,24 @@ fn consumers_that_never_read_their_responses(setup: Setup) {
     gauge.finish("consumers that never read");
     drop(stalled);
     broker.stop();
+}
+
+/// Who does not read is cut off by a stop, and what its responses held is given back.
+fn a_stop_while_consumers_do_not_read(setup: Setup) {
+    let mut broker = start(setup);
+    fill(&broker, "stalled", 20, 1_000_000);
+    let mut stalled = Vec::new();
+    for i in 0..8 {
+        let mut client = broker.client_of(i % 2);
+        for _ in 0..4 {
+            let request = greedy_request("stalled", i32::from(i / 2 % 2));
+            client.send(FETCH_BY_NAME, &request);
+        }
+        stalled.push(client);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    broker.stop();
+    drop(stalled);
 }
 
 /// Sends much on `clients`, and fetches much, with many requests in flight on each.
