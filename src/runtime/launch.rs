@@ -17,6 +17,7 @@ use super::files::Files;
 use super::handle::{Budget, ShardHandle};
 use super::mesh::{self, Mesh, MeshPart};
 use super::pace::{self, Pace};
+use super::steps::step;
 use super::tasks::Driver;
 use super::{audit, inbox, segments, sleep_ms, tasks, trim, upkeep, wal};
 use crate::base::{Lsn, SegmentId};
@@ -29,6 +30,8 @@ pub const RING_DEPTH: usize = 256;
 const PREEMPT: Duration = Duration::from_millis(1);
 /// The same until the shard's task queue exists.
 const PREEMPT_AT_START: Duration = Duration::from_millis(100);
+/// Pause before a start tries again to create a segment, milliseconds.
+const RETRY_MS: u64 = 1000;
 /// How long a stop waits for connections to end, milliseconds.
 const DRAIN_MS_MAX: u64 = 10_000;
 
@@ -137,6 +140,7 @@ async fn run_shard(
     shard.gate.advance(shard.look(Shard::last_lsn));
     let mut drivers = start_drivers(&shard);
     adopt(&shard).await;
+    step!("adoption.ended");
     // Until every shard has its partitions' state in its own WAL, no segment may go.
     phases.adopted.end().await;
     let retention_check_interval_ms = shared.retention_check_interval_ms;
@@ -150,7 +154,9 @@ async fn run_shard(
         shard.stop_all().await;
     }
     phases.drained.end_within(DRAIN_MS_MAX).await;
+    step!("stop.drained");
     close(&shard).await;
+    step!("stop.closed");
     let id = shard.id().0;
     let mut left = audit::left_in_use(&shard).await;
     let buffers = shard.buffers.clone();
@@ -229,13 +235,25 @@ impl Phase {
     }
 }
 
-/// Makes this shard's WAL tell the state of partitions that came from other WALs.
+/// Makes this shard's WAL tell the state of partitions that came from other WALs. As nothing
+/// else would before upkeep begins, it tries again what finds no room on the disk meanwhile.
 async fn adopt(shard: &ShardHandle) {
+    let retries = tasks::drive({
+        let shard = shard.clone();
+        async move {
+            loop {
+                sleep_ms(RETRY_MS).await;
+                shard.with(|core, _| core.retry_segments());
+            }
+        }
+    });
     while let Some(lsn) = shard.with(|core, _| core.adopt()) {
         shard.durable(lsn).await;
+        step!("adoption.durable");
         // Until the first segment is ready there is nothing to wait for but time.
         sleep_ms(1).await;
     }
+    retries.end().await;
 }
 
 /// Waits until everything appended is durable and the WAL says where it ends.

@@ -31,6 +31,7 @@ pub mod recover;
 pub mod segments;
 pub mod serve;
 pub mod signals;
+pub mod steps;
 pub mod tasks;
 pub mod trim;
 pub mod units;

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::data_dir::{replace_file, sync_dir};
 use super::disk;
 use super::handle::ShardHandle;
+use super::steps::step;
 use super::{buffer, process};
 use crate::base::SegmentId;
 use crate::base::limits::KIB;
@@ -34,6 +35,7 @@ async fn perform(shard: &ShardHandle, wal: u16, work: SegmentWork) {
             if let Err(error) = write_header(shard, wal, slot, &*bytes).await {
                 process::abort("writing the header of a WAL segment failed", &error);
             }
+            step!("segment.headed");
             shard.with(|core, _| core.on_header_written(slot));
         }
         SegmentWork::WriteManifest { bytes } => write_manifest(shard, wal, bytes).await,
@@ -51,6 +53,7 @@ async fn prepare(shard: &ShardHandle, wal: u16, slot: u32, bytes: u32) {
         .await;
     match created {
         Ok(()) => {
+            step!("segment.prepared");
             shard.with(|core, _| core.on_prepared(slot));
         }
         Err(error) => {
@@ -75,6 +78,7 @@ async fn write_manifest(shard: &ShardHandle, wal: u16, bytes: Vec<u8>) {
         .await;
     match written {
         Ok(()) => {
+            step!("manifest.replaced");
             shard.with(|core, _| core.on_manifest_written(wal));
         }
         Err(error) if is_no_room(&error) => {
@@ -111,6 +115,7 @@ async fn shorten(shard: &ShardHandle, wal: u16, slot: u32, bytes: u32) {
         .await;
     match shortened {
         Ok(()) => {
+            step!("segment.shortened");
             shard.with(|core, _| core.on_shortened(wal, slot));
         }
         Err(error) if is_no_room(&error) => {
@@ -131,12 +136,16 @@ async fn delete(shard: &ShardHandle, wal: u16, slot: u32) {
     let removed = glommio::executor()
         .spawn_blocking(move || match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => sync_dir(&dir),
+            _ => {
+                step!("segment.removed");
+                sync_dir(&dir)
+            }
         })
         .await;
     if let Err(error) = removed {
         tracing::warn!(wal, slot, %error, "cannot remove a WAL segment that is not needed");
     }
+    step!("segment.deleted");
     shard.with(|core, _| core.on_deleted(wal, slot));
 }
 
@@ -163,6 +172,7 @@ pub async fn drive_releases(shard: ShardHandle) {
 
 async fn release(shard: &ShardHandle, keeper: crate::base::ShardId, segment: SegmentId) {
     shard.files.forget(segment);
+    step!("segment.released");
     shard
         .ask(keeper, crate::shard::ShardRequest::ReleaseSegment(segment))
         .await;

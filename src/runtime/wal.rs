@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::handle::ShardHandle;
 use super::process;
+use super::steps::step;
 use crate::wal::BlockPlan;
 
 /// Writes what there is to write, for the shard's life.
@@ -33,5 +34,7 @@ async fn write(shard: &ShardHandle, plan: BlockPlan) {
         let path = shard.files.path(segment.wal, slot);
         process::abort(&format!("writing to {} failed", path.display()), &error);
     }
+    step!("block.written");
     shard.on_written(lsn, shard.buffers.share(block));
+    step!("block.reported");
 }

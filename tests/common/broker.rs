@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::buffered;
 use super::client::Client;
+use super::faults;
 use super::random::{self, Random};
 
 /// How long a start may take before the test fails.
@@ -48,6 +48,8 @@ pub struct Options {
     pub open_files: Option<u32>,
     /// Whether a write beyond the limit of file sizes is an error instead of a signal.
     pub ignores_file_size_signal: bool,
+    /// Variables of its environment that are to bring it into trouble.
+    pub trouble: Vec<(&'static str, String)>,
     /// Further arguments.
     pub extra: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Default for Options {
             wal_disk_mib: 128,
             open_files: None,
             ignores_file_size_signal: false,
+            trouble: Vec::new(),
             extra: Vec::new(),
         }
     }
@@ -203,8 +206,12 @@ impl Broker {
         }
         let options = &self.options;
         if options.buffered {
-            command.env("LD_PRELOAD", buffered::library());
+            command.env("NO_DIRECT_IO", "1");
         }
+        if options.buffered || !options.trouble.is_empty() {
+            command.env("LD_PRELOAD", faults::library());
+        }
+        command.envs(options.trouble.iter().cloned());
         command
             .args(["--listen", &self.address(0).to_string()])
             .args(["--cores", &options.cores.to_string()])
@@ -237,6 +244,16 @@ impl Broker {
         self.process = Some(Process { child, reader });
     }
 
+    /// Starts with variables that may make it end by itself: `DIE_AT_STEP` (see
+    /// `src/runtime/steps.rs`) or those of `faults.c`. Whether every shard answers; if not, it
+    /// has ended or is about to.
+    pub fn start_in_trouble(&mut self, variables: &[(&'static str, String)]) -> bool {
+        self.options.trouble = variables.to_vec();
+        self.spawn();
+        self.options.trouble.clear();
+        self.is_ready()
+    }
+
     /// Starts, and waits until every shard answers.
     pub fn start_again(&mut self) {
         self.spawn();
@@ -264,6 +281,17 @@ impl Broker {
 
     /// Waits until every shard answers ApiVersions.
     pub fn wait_until_ready(&mut self) {
+        if !self.is_ready() {
+            let status = self.exited();
+            panic!(
+                "the broker ended during its start: {status:?}\n{}",
+                self.log()
+            );
+        }
+    }
+
+    /// Waits until every shard answers ApiVersions, or the process has ended.
+    fn is_ready(&mut self) -> bool {
         let deadline = Instant::now() + START_MAX;
         let listeners = if self.options.single {
             1
@@ -272,11 +300,8 @@ impl Broker {
         };
         for shard in 0..listeners {
             while !Client::is_served_at(self.address(shard)) {
-                if let Some(status) = self.exited() {
-                    panic!(
-                        "the broker ended during its start: {status}\n{}",
-                        self.log()
-                    );
+                if self.exited().is_some() {
+                    return false;
                 }
                 assert!(
                     Instant::now() < deadline,
@@ -289,6 +314,12 @@ impl Broker {
         if self.options.buffered {
             assert!(self.has_logged(REFUSES_DIRECT_IO), "{}", self.log());
         }
+        true
+    }
+
+    /// Whether it was started and nobody has seen its end.
+    pub fn is_started(&self) -> bool {
+        self.process.is_some()
     }
 
     /// How the process ended, if it did.
@@ -325,13 +356,23 @@ impl Broker {
     /// SIGTERM; fails unless the broker ends by itself, in time and with success.
     pub fn stop(&mut self) {
         self.assert_running();
-        terminate(&self.process.as_ref().expect("it runs").child);
+        self.terminate();
         let status = self.wait_for_end();
         assert!(status.success(), "the stop: {status}\n{}", self.log());
         self.check_log();
     }
 
-    fn wait_for_end(&mut self) -> ExitStatus {
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        let process = self.process.as_ref().expect("it was started");
+        let status = Command::new("kill")
+            .args(["-TERM", &process.child.id().to_string()])
+            .status();
+        assert!(status.expect("kill(1) starts").success());
+    }
+
+    /// Waits for the end of the process, which must come in time.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("it runs");
         let deadline = Instant::now() + STOP_MAX;
         let status = loop {
@@ -436,13 +477,6 @@ pub fn resident_bytes_of(process: u32) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib = line.trim().trim_end_matches("kB").trim();
     Some(kib.parse::<u64>().ok()? * 1024)
-}
-
-fn terminate(child: &Child) {
-    let status = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(status.expect("kill(1) starts").success());
 }
 
 impl Ports {

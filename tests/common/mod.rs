@@ -5,8 +5,8 @@
 
 pub mod batches;
 pub mod broker;
-pub mod buffered;
 pub mod client;
+pub mod faults;
 pub mod matrix;
 pub mod ops;
 pub mod random;
