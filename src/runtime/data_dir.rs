@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::steps::step;
 use crate::base::checksum;
 use crate::base::limits::SHARDS_MAX;
 use crate::wal::{self, MANIFEST_FILE, Manifest};
@@ -86,7 +87,7 @@ pub enum DataDirError {
         owner: String,
     },
     /// The file system refused.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io {
         /// What was touched.
         path: PathBuf,
@@ -124,6 +125,7 @@ impl DataDir {
     pub fn open(path: &Path, shards: u16, random: [u8; 16]) -> Result<DataDir, DataDirError> {
         fs::create_dir_all(path).map_err(io_error(path))?;
         let lock = lock(path)?;
+        step!("start.locked");
         let (meta, wals_before) = match read_meta(&path.join(META))? {
             Some(old) => {
                 let wals_before = old.wals;
@@ -155,7 +157,9 @@ impl DataDir {
         };
         dir.check_uncounted()?;
         dir.prepare_wals()?;
+        step!("start.wals-made");
         dir.write_meta()?;
+        step!("start.counted");
         Ok(dir)
     }
 
@@ -210,6 +214,7 @@ impl DataDir {
                 continue;
             }
             fs::create_dir_all(&dir).map_err(io_error(&dir))?;
+            step!("start.wal-directory-made");
             begin_wal(&dir, wal).map_err(io_error(&dir))?;
         }
         let parent = self.path.join("wal");
@@ -297,7 +302,9 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&fresh);
         return Err(error);
     }
+    step!("file.written");
     fs::rename(&fresh, path)?;
+    step!("file.renamed");
     path.parent().map_or(Ok(()), sync_dir)
 }
 

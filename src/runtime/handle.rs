@@ -14,6 +14,7 @@ use crate::base::{Lsn, Now, ShardId, TopicPartition};
 use crate::shard::{Shard, ShardReply, ShardRequest, WaiterId};
 use crate::wal::BlockPlan;
 
+use super::buffer::BlockBuffers;
 use super::clock;
 use super::event::Event;
 use super::files::Files;
@@ -55,6 +56,7 @@ pub struct ShardCell {
     pub(super) segment_work: Event,
     pub(super) release_work: Event,
     pub(super) files: Files,
+    pub(super) buffers: Rc<BlockBuffers>,
     /// The catalogue changes one request at a time.
     pub(super) catalog_turn: Semaphore,
     pub(super) woken: RefCell<HashMap<WaiterId, Wake>>,
@@ -92,6 +94,7 @@ impl ShardHandle {
             segment_work: Event::default(),
             release_work: Event::default(),
             files,
+            buffers: Rc::new(BlockBuffers::here()),
             catalog_turn: Semaphore::new(1),
             woken: RefCell::default(),
             await_ahead: RefCell::default(),
@@ -155,6 +158,11 @@ impl ShardHandle {
         self.stopping.set(true);
         self.stop.raise();
         self.woken.borrow_mut().values_mut().for_each(Wake::wake);
+    }
+
+    /// Whether this is the only handle left.
+    pub(super) fn is_last(&self) -> bool {
+        Rc::strong_count(&self.0) == 1
     }
 
     /// Tells every shard that the broker is to stop.

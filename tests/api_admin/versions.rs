@@ -10,6 +10,11 @@ use corelane::kafka::messages::{
 use corelane::kafka::{ApiKey, ErrorCode, Reader, Response};
 
 use super::rig::Broker;
+use crate::common::matrix::{Setup, matrix};
+
+matrix! {
+    every cell: every_version_of_every_api_is_answered, a_newer_client_learns_what_is_served;
+}
 
 /// Sends the default request of each API in each version, and expects a response to it.
 macro_rules! ask_all {
@@ -28,9 +33,8 @@ macro_rules! ask_all {
     }};
 }
 
-#[test]
-fn every_version_of_every_api_is_answered() {
-    let broker = Broker::start("per-core");
+fn every_version_of_every_api_is_answered(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.client();
     ask_all! { client;
         ListOffsets: list_offsets, ListOffsetsRequest, ListOffsetsResponse;
@@ -58,9 +62,8 @@ fn every_version_of_every_api_is_answered() {
     broker.stop();
 }
 
-#[test]
-fn a_newer_client_learns_what_is_served() {
-    let broker = Broker::start("single");
+fn a_newer_client_learns_what_is_served(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.client();
     // ApiVersions 5, correlation id 77, a client id, and whatever its body may be.
     let body = [0, 18, 0, 5, 0, 0, 0, 77, 0, 1, b'c', 0, 9, 9, 9];

@@ -6,5 +6,8 @@
 pub mod batches;
 pub mod broker;
 pub mod client;
+pub mod faults;
+pub mod matrix;
 pub mod ops;
 pub mod random;
+pub mod skip;

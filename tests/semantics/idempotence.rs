@@ -6,9 +6,16 @@ use std::collections::HashSet;
 use corelane::kafka::ErrorCode;
 
 use crate::common::batches::idempotent;
-use crate::common::broker::Broker;
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, init_producer_id, produce, read_all};
+
+matrix! {
+    every cell: duplicates_are_acknowledged_with_their_first_offset,
+        gaps_and_old_epochs_are_refused, producer_ids_are_never_given_out_twice;
+    own shards, "it goes from one number of shards to another":
+        the_state_of_producers_survives_kills_and_other_cores;
+}
 
 const TOPIC: &str = "idempotent";
 
@@ -32,9 +39,8 @@ fn ok(offset: i64) -> (ErrorCode, i64) {
     (ErrorCode::NONE, offset)
 }
 
-#[test]
-fn duplicates_are_acknowledged_with_their_first_offset() {
-    let broker = Broker::start();
+fn duplicates_are_acknowledged_with_their_first_offset(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 2, &[]);
     for partition in 0..2 {
@@ -59,9 +65,8 @@ fn duplicates_are_acknowledged_with_their_first_offset() {
     }
 }
 
-#[test]
-fn gaps_and_old_epochs_are_refused() {
-    let broker = Broker::start();
+fn gaps_and_old_epochs_are_refused(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 1, &[]);
     let (id, epoch) = init_producer_id(&mut client);
@@ -83,9 +88,8 @@ fn gaps_and_old_epochs_are_refused() {
     assert_eq!(send(&mut client, 0, (id + 2, 0), 0, 1), ok(8));
 }
 
-#[test]
-fn the_state_of_producers_survives_kills_and_other_cores() {
-    let mut broker = Broker::start();
+fn the_state_of_producers_survives_kills_and_other_cores(setup: Setup) {
+    let mut broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 4, &[]);
     let producer = init_producer_id(&mut client);
@@ -118,9 +122,8 @@ fn the_state_of_producers_survives_kills_and_other_cores() {
     }
 }
 
-#[test]
-fn producer_ids_are_never_given_out_twice() {
-    let mut broker = Broker::start();
+fn producer_ids_are_never_given_out_twice(setup: Setup) {
+    let mut broker = setup.start();
     let mut seen = HashSet::new();
     for start in 0..3 {
         for shard in 0..2 {
