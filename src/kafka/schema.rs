@@ -14,6 +14,8 @@
 //!         [4-12] topic: &'a str,
 //!         /// An array that may be null from version 1 on only.
 //!         [0+ null 1+] topics: Option<Vec<Topic<'a>>>,
+//!         /// The same of an array that ends with version 7.
+//!         [1-7 null 2+] names: Option<Vec<&'a str>>,
 //!         /// Tagged field 1 (KIP-482), written only when it differs from its default.
 //!         [12+ tag 1] current_leader: LeaderIdAndEpoch,
 //!     }
@@ -122,12 +124,13 @@ macro_rules! wire_struct {
     (@write $rope:ident, $version:ident, $self:ident.$field:ident;
      $min:literal + null $null:literal +) => {
         if $version.number >= $min {
-            if $version.number < $null && $crate::kafka::wire::Nullable::is_null(&$self.$field) {
-                let empty = $crate::kafka::wire::Nullable::empty(&$self.$field);
-                $crate::kafka::wire::Wire::write(&empty, $rope, $version);
-            } else {
-                $crate::kafka::wire::Wire::write(&$self.$field, $rope, $version);
-            }
+            $crate::wire_struct!(@write_null $rope, $version, $self.$field, $null);
+        }
+    };
+    (@write $rope:ident, $version:ident, $self:ident.$field:ident;
+     $min:literal - $max:literal null $null:literal +) => {
+        if ($min..=$max).contains(&$version.number) {
+            $crate::wire_struct!(@write_null $rope, $version, $self.$field, $null);
         }
     };
     (@write $rope:ident, $version:ident, $self:ident.$field:ident; $($spec:tt)+) => {
@@ -136,6 +139,20 @@ macro_rules! wire_struct {
         }
     };
 
+    // A field that may be null from version `null` on, written in a version that has it.
+    (@write_null $rope:ident, $version:ident, $self:ident.$field:ident, $null:literal) => {
+        if $version.number < $null && $crate::kafka::wire::Nullable::is_null(&$self.$field) {
+            let empty = $crate::kafka::wire::Nullable::empty(&$self.$field);
+            $crate::kafka::wire::Wire::write(&empty, $rope, $version);
+        } else {
+            $crate::kafka::wire::Wire::write(&$self.$field, $rope, $version);
+        }
+    };
+
+    (@check_null $version:ident, $value:ident.$field:ident;
+     $min:literal - $max:literal null $null:literal +) => {
+        $crate::wire_struct!(@check_null $version, $value.$field; $min + null $null +);
+    };
     (@check_null $version:ident, $value:ident.$field:ident;
      $min:literal + null $null:literal +) => {
         if $version.number < $null && $crate::kafka::wire::Nullable::is_null(&$value.$field) {
@@ -173,7 +190,7 @@ macro_rules! wire_struct {
 
     // Whether the version has the field.
     (@has $version:ident; $min:literal + $($rest:tt)*) => { $version.number >= $min };
-    (@has $version:ident; $min:literal - $max:literal) => {
+    (@has $version:ident; $min:literal - $max:literal $($rest:tt)*) => {
         ($min..=$max).contains(&$version.number)
     };
     (@has $version:ident; $only:literal) => { $version.number == $only };
@@ -264,6 +281,27 @@ mod tests {
         let frame = Bytes::from_static(&[0, 0, 0xff, 0xff]);
         let refused = Sample::read(&mut Reader::new(&frame), version(0));
         assert_eq!(refused, Err(WireError::Null));
+    }
+
+    #[test]
+    fn a_field_that_ends_may_be_null_in_between() {
+        wire_struct! {
+            /// In versions 0 and 1, null in version 1.
+            pub struct Brief<'a> {
+                /// The field.
+                [0-1 null 1+] name: Option<&'a str>,
+            }
+        }
+        for (number, wire) in [(0, &[0u8, 0][..]), (1, &[0xff, 0xff]), (2, &[0])] {
+            let mut scratch = BytesMut::new();
+            let mut rope = Rope::new(&mut scratch);
+            Brief { name: None }.write(&mut rope, version(number));
+            assert_eq!(rope.finish().body(), wire, "version {number}");
+        }
+        let null = Bytes::from_static(&[0xff, 0xff]);
+        let read = |number| Brief::read(&mut Reader::new(&null), version(number));
+        assert_eq!(read(0), Err(WireError::Null));
+        assert_eq!(read(1), Ok(Brief { name: None }));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::mesh::{self, Mesh, MeshPart};
 use super::pace::{self, Pace};
 use super::steps::step;
 use super::tasks::Driver;
-use super::{audit, inbox, segments, sleep_ms, tasks, trim, upkeep, wal};
+use super::{audit, groups, inbox, segments, sleep_ms, tasks, trim, upkeep, wal};
 use crate::base::{Lsn, SegmentId};
 use crate::shard::{RecoveredShard, Shard};
 use crate::wal::{Recovered, WalConfig};
@@ -148,6 +148,7 @@ async fn run_shard(
         shard.clone(),
         retention_check_interval_ms,
     )));
+    drivers.push(tasks::drive(groups::drive(shard.clone())));
     let served = (shared.on_shard)(shard.clone()).await;
     if served.is_err() {
         // The others must not go on without this one.

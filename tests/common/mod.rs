@@ -7,6 +7,7 @@ pub mod batches;
 pub mod broker;
 pub mod client;
 pub mod faults;
+pub mod groups;
 pub mod matrix;
 pub mod ops;
 pub mod random;

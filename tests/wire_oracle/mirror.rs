@@ -9,7 +9,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use corelane::base::TopicId;
 use corelane::kafka::{ErrorCode, Records};
-use kafka_protocol::messages::{BrokerId, ProducerId, TopicName, TransactionalId};
+use kafka_protocol::messages::{BrokerId, GroupId, ProducerId, TopicName, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
 
 use crate::random::Source;
@@ -50,29 +50,33 @@ pub trait Kept {
 
 /// Lists the fields of structs of ours for [`Random`](crate::random::Random), [`Kept`] and
 /// [`Mirror`]; the oracle's structs have the same names. One that two of its modules
-/// have is translated to the second by an entry that begins with `also`.
+/// have is translated to the second by an entry that begins with `also`; one that is
+/// in no flexible version begins with `plain`.
 #[macro_export]
 macro_rules! mirror {
     () => {};
     (also $module:ident::$name:ident$(<$life:lifetime>)? => $oracle:ident
      { $($field:ident),* } $($rest:tt)*) => {
-        impl$(<$life>)? $crate::mirror::Mirror<kafka_protocol::messages::$oracle::$name>
-            for corelane::kafka::messages::$module::$name$(<$life>)?
-        {
-            fn mirror(
-                &self,
-                tags: &mut $crate::mirror::Tags<'_>,
-            ) -> kafka_protocol::messages::$oracle::$name {
-                let mut theirs = kafka_protocol::messages::$oracle::$name::default();
-                $(theirs.$field = self.$field.mirror(tags);)*
-                theirs.unknown_tagged_fields = tags.unknown();
-                theirs
-            }
+        mirror! {
+            @mirror $module::$name$(<$life>)? => $oracle { $($field),* } [unknown_tagged_fields]
         }
+        mirror! { $($rest)* }
+    };
+    (plain $module:ident::$name:ident$(<$life:lifetime>)? => $oracle:ident
+     { $($field:ident),* } $($rest:tt)*) => {
+        mirror! { @values $module::$name$(<$life>)? { $($field),* } }
+        mirror! { @mirror $module::$name$(<$life>)? => $oracle { $($field),* } [] }
         mirror! { $($rest)* }
     };
     ($module:ident::$name:ident$(<$life:lifetime>)? => $oracle:ident
      { $($field:ident),* } $($rest:tt)*) => {
+        mirror! { @values $module::$name$(<$life>)? { $($field),* } }
+        mirror! {
+            also $module::$name$(<$life>)? => $oracle { $($field),* }
+            $($rest)*
+        }
+    };
+    (@values $module:ident::$name:ident$(<$life:lifetime>)? { $($field:ident),* }) => {
         impl$(<$life>)? $crate::random::Random
             for corelane::kafka::messages::$module::$name$(<$life>)?
         {
@@ -88,9 +92,21 @@ macro_rules! mirror {
                 true $(&& (self.$field.kept(&written.$field) || self.$field == absent.$field))*
             }
         }
-        mirror! {
-            also $module::$name$(<$life>)? => $oracle { $($field),* }
-            $($rest)*
+    };
+    (@mirror $module:ident::$name:ident$(<$life:lifetime>)? => $oracle:ident
+     { $($field:ident),* } [$($tagged:ident)?]) => {
+        impl$(<$life>)? $crate::mirror::Mirror<kafka_protocol::messages::$oracle::$name>
+            for corelane::kafka::messages::$module::$name$(<$life>)?
+        {
+            fn mirror(
+                &self,
+                tags: &mut $crate::mirror::Tags<'_>,
+            ) -> kafka_protocol::messages::$oracle::$name {
+                let mut theirs = kafka_protocol::messages::$oracle::$name::default();
+                $(theirs.$field = self.$field.mirror(tags);)*
+                $(theirs.$tagged = tags.unknown();)?
+                theirs
+            }
         }
     };
 }
@@ -118,6 +134,8 @@ mirror_values! {
     &str => StrBytes: |text| StrBytes::from(text.to_string());
     &str => TopicName: |text| TopicName(StrBytes::from(text.to_string()));
     &str => TransactionalId: |text| TransactionalId(StrBytes::from(text.to_string()));
+    &str => GroupId: |text| GroupId(StrBytes::from(text.to_string()));
+    Cow<'_, str> => GroupId: |text| GroupId(StrBytes::from(text.to_string()));
     Cow<'_, str> => StrBytes: |text| StrBytes::from(text.to_string());
     Cow<'_, str> => TopicName: |text| TopicName(StrBytes::from(text.to_string()));
     &[u8] => Bytes: |bytes| Bytes::copy_from_slice(bytes);

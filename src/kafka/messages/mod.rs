@@ -1,31 +1,47 @@
 //! One file per API: its request, its response, the versions served and what each
 //! changed. Fields carry their versions in Kafka's notation; see
 //! [`schema`](super::schema). Requests borrow from the frame they came in.
+//!
+//! A message is a [`Request`] or a [`Response`] when its API stands in the
+//! [table](super::api), so when it is served.
 
 pub mod alter_configs;
 pub mod api_versions;
 pub mod common;
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
 pub mod create_partitions;
 pub mod create_topics;
+pub mod delete_groups;
 pub mod delete_records;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod describe_topic_partitions;
 pub mod elect_leaders;
 pub mod fetch;
+pub mod find_coordinator;
 pub mod get_telemetry_subscriptions;
+pub mod heartbeat;
 pub mod incremental_alter_configs;
 pub mod init_producer_id;
+pub mod join_group;
+pub mod leave_group;
 pub mod list_config_resources;
+pub mod list_groups;
 pub mod list_offsets;
 pub mod list_partition_reassignments;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod push_telemetry;
+pub mod sync_group;
 
 use bytes::BytesMut;
 
@@ -113,6 +129,17 @@ messages! {
     fetch: Fetch, FetchRequest<'a>, FetchResponse<'a>;
     list_offsets: ListOffsets, ListOffsetsRequest<'a>, ListOffsetsResponse<'a>;
     metadata: Metadata, MetadataRequest<'a>, MetadataResponse<'a>;
+    offset_commit: OffsetCommit, OffsetCommitRequest<'a>, OffsetCommitResponse<'a>;
+    offset_fetch: OffsetFetch, OffsetFetchRequest<'a>, OffsetFetchResponse<'a>;
+    find_coordinator: FindCoordinator, FindCoordinatorRequest<'a>, FindCoordinatorResponse<'a>;
+    join_group: JoinGroup, JoinGroupRequest<'a>, JoinGroupResponse<'a>;
+    heartbeat: Heartbeat, HeartbeatRequest<'a>, HeartbeatResponse;
+    leave_group: LeaveGroup, LeaveGroupRequest<'a>, LeaveGroupResponse<'a>;
+    sync_group: SyncGroup, SyncGroupRequest<'a>, SyncGroupResponse<'a>;
+    describe_groups: DescribeGroups, DescribeGroupsRequest<'a>, DescribeGroupsResponse<'a>;
+    list_groups: ListGroups, ListGroupsRequest<'a>, ListGroupsResponse<'a>;
+    delete_groups: DeleteGroups, DeleteGroupsRequest<'a>, DeleteGroupsResponse<'a>;
+    offset_delete: OffsetDelete, OffsetDeleteRequest<'a>, OffsetDeleteResponse<'a>;
     api_versions: ApiVersions, ApiVersionsRequest<'a>, ApiVersionsResponse<'a>;
     create_topics: CreateTopics, CreateTopicsRequest<'a>, CreateTopicsResponse<'a>;
     delete_topics: DeleteTopics, DeleteTopicsRequest<'a>, DeleteTopicsResponse<'a>;

@@ -53,6 +53,7 @@ pub(super) fn config() -> ShardConfig {
         tail_bytes: 0,
         read_ahead_bytes: 1 << 20,
         producer_expiration_ms: 1000,
+        groups: crate::group::GroupConfig::default(),
     }
 }
 
