@@ -30,11 +30,12 @@ def member_of(bootstrap):
                 self.lines.append((int(partition), int(offset), value))
 
         def read_rebalances(self):
-            """% Group G rebalanced (memberid M): assigned: T [0], T [1]"""
+            """% Group G rebalanced (memberid M): assigned: T [0], T [1]
+            % Group G rebalanced: incremental assignment of 2 partition(s) (memberid M, COOPERATIVE ...): T [0], T [1]"""
             for line in self.kcat.stderr:
-                told = re.search(rb"rebalanced .*?: (?:incremental )?(assign|revoke|unassign)\w*: ?(.*)", line)
+                told = re.search(rb"rebalanced.*?: (?:incremental )?(assign|revo).*", line)
                 if told:
-                    partitions = {int(partition) for partition in re.findall(rb"\[(\d+)\]", told[2])}
+                    partitions = {int(partition) for partition in re.findall(rb"\[(\d+)\]", told[0])}
                     if told[1] == b"assign":
                         self.given.append(partitions)
                         self.has = self.has | partitions
