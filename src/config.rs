@@ -8,6 +8,7 @@
 
 mod cpus;
 mod file;
+mod groups;
 pub mod host;
 mod layer;
 pub mod parse;
@@ -25,6 +26,7 @@ use crate::catalog::BrokerDefaults;
 
 pub use cpus::parse_cpu_list;
 pub use file::read as read_file;
+pub use groups::{GROUP_KEYS, GroupSettings};
 pub use host::Host;
 pub use layer::{KEYS, Layer};
 pub use parse::Advertise;
@@ -70,6 +72,8 @@ pub struct Settings {
     /// How long an idle idempotent producer is remembered, milliseconds (Kafka:
     /// `producer.id.expiration.ms`).
     pub producer_id_expiration_ms: u64,
+    /// How consumer groups are kept.
+    pub groups: GroupSettings,
     /// What is logged: a level, or `level,target=level,...`.
     pub log_level: String,
 }
@@ -191,6 +195,7 @@ impl Settings {
         ];
         configs
             .into_iter()
+            .chain(self.groups.kafka_configs())
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
     }

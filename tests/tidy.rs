@@ -10,14 +10,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each folder (or file) of `src` and what it may import from the crate. `base <- kafka <-
-/// {wal, partition, catalog} <- shard <- runtime <- server <- cli`; siblings never meet.
+/// {wal, partition, catalog, group} <- shard <- runtime <- server <- cli`; siblings never meet.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("kafka", &["base"]),
     ("wal", &["base", "kafka"]),
     ("partition", &["base", "kafka"]),
     ("catalog", &["base", "kafka"]),
-    ("shard", &["base", "kafka", "wal", "partition", "catalog"]),
+    ("group", &["base", "kafka"]),
+    (
+        "shard",
+        &["base", "kafka", "wal", "partition", "catalog", "group"],
+    ),
     ("config", &["base", "kafka", "catalog"]),
     (
         "runtime",
@@ -27,13 +31,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "wal",
             "partition",
             "catalog",
+            "group",
             "shard",
             "config",
         ],
     ),
     (
         "server",
-        &["base", "kafka", "catalog", "shard", "runtime", "config"],
+        &[
+            "base", "kafka", "catalog", "group", "shard", "runtime", "config",
+        ],
     ),
     (
         "cli",

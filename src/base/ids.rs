@@ -11,6 +11,9 @@ impl TopicId {
     pub const ZERO: TopicId = TopicId([0; 16]);
     /// The catalogue's own internal log, as Kafka reserves it for `__cluster_metadata`.
     pub const CATALOG: TopicId = TopicId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    /// `__consumer_offsets`, the log of the groups' coordinators. Kafka gives it a random id; here
+    /// it is the same in every data directory, so that its records are known before the catalogue.
+    pub const OFFSETS: TopicId = TopicId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
 
     /// An id from 16 random bytes, with the version and variant bits of a UUID v4.
     pub fn from_random(mut bytes: [u8; 16]) -> Self {

@@ -31,6 +31,11 @@ pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 pub const TOPIC_PARTITIONS_MAX: i32 = 100_000;
 /// Most partitions on the host, all topics together.
 pub const PARTITIONS_MAX: usize = 1_000_000;
+/// Partitions of `__consumer_offsets`, among which groups are spread (Kafka's default of
+/// `offsets.topic.num.partitions`). Another number would send groups to other partitions.
+pub const OFFSETS_PARTITIONS: i32 = 50;
+/// A coordinator's log is not written again before it is so long, bytes.
+pub const GROUP_LOG_BYTES_MIN: u64 = 64 * KIB as u64;
 /// Most config overrides of one topic; Kafka has fewer than forty to set.
 pub const CONFIGS_PER_TOPIC_MAX: usize = 256;
 /// Most topics that one request may create, change or delete (Kafka: 10,000 records).
@@ -238,6 +243,16 @@ const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX && READ_CARRIED_BYTES_MAX
 const _: () = assert!(READ_IN_PLACE_BYTES_MAX + READ_CHUNK_BYTES / 4 <= READ_CHUNK_BYTES);
 const _: () = assert!(READ_CARRIED_BYTES_MAX < READ_CHUNK_BYTES / 32);
 const _: () = assert!(READ_IN_PLACE_BYTES_MAX < LARGE_REQUEST_BYTES);
+/// Bytes of records that a group coordinator gives at once when nobody asked, about; what is more
+/// comes with the next step.
+pub const GROUP_STEP_BYTES_MAX: usize = MIB;
+/// Largest record of a group, with all its members and their assignments, and largest commit.
+pub const GROUP_RECORD_BYTES_MAX: usize = 8 * MIB;
+/// Most bytes that one member may say about itself, all its protocols together.
+pub const GROUP_MEMBER_BYTES_MAX: usize = MIB;
+/// Most bytes that the groups of one partition of `__consumer_offsets` may take in memory.
+pub const GROUP_STATE_BYTES_MAX: usize = 32 * MIB;
+
 // Of the smallest budget, one request of every kind can always be read: a batch of Kafka's
 // default size, and each that is not large.
 const _: () = assert!(

@@ -26,7 +26,7 @@ mod state;
 
 pub use decide::Decision;
 pub use error::{CatalogError, ErrorKind};
-pub use name::{is_internal, validate as validate_name};
+pub use name::{OFFSETS_TOPIC, is_internal, validate as validate_name};
 pub use outcome::{
     CatalogReply, ConfigsAltered, CreatedTopic, DeleteOutcome, TopicOutcome, TopicRef,
 };

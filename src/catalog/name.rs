@@ -5,12 +5,10 @@ use crate::base::limits::TOPIC_NAME_BYTES_MAX;
 
 /// Kafka's metadata log, which no client may create.
 pub(super) const CLUSTER_METADATA: &str = "__cluster_metadata";
+/// The log of the groups' coordinators, which the broker itself creates and writes.
+pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// Topics that Kafka reports as internal.
-const INTERNAL: [&str; 3] = [
-    "__consumer_offsets",
-    "__transaction_state",
-    "__share_group_state",
-];
+const INTERNAL: [&str; 3] = [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"];
 
 /// Checks a name as Kafka does: 1 to 249 of `a-z A-Z 0-9 . _ -`, not `.` or `..`.
 ///

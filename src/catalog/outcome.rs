@@ -9,7 +9,7 @@ use crate::base::TopicId;
 /// (`AutoCreate` takes no offence).
 #[derive(Clone, PartialEq, Debug)]
 pub enum CatalogReply {
-    /// To `CreateTopics` and `AutoCreate`.
+    /// To `CreateTopics`, `AutoCreate` and `CreateOffsetsTopic`.
     Created(Vec<TopicOutcome<CreatedTopic>>),
     /// To `DeleteTopics`.
     Deleted(Vec<DeleteOutcome>),

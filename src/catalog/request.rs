@@ -17,6 +17,8 @@ pub enum CatalogRequest {
         /// The names asked for.
         names: Vec<String>,
     },
+    /// The first request to a coordinator: `__consumer_offsets`, unless it is there.
+    CreateOffsetsTopic,
     /// DeleteTopics.
     DeleteTopics {
         /// The topics to delete.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::group_args::GroupArgs;
+
 /// The whole command line.
 #[derive(Parser, Debug)]
 #[command(
@@ -145,6 +147,9 @@ pub(super) struct SettingsArgs {
 
     #[command(flatten)]
     pub(super) topics: TopicArgs,
+
+    #[command(flatten)]
+    pub(super) groups: GroupArgs,
 }
 
 /// Flags for topics.
@@ -238,7 +243,7 @@ impl SettingsArgs {
             "log-retention-bytes" => &self.topics.log_retention_bytes,
             "message-max-bytes" => &self.topics.message_max_bytes,
             "producer-id-expiration-ms" => &self.topics.producer_id_expiration_ms,
-            _ => unreachable!("a key of config::KEYS without a flag: {key}"),
+            key => self.groups.text(key),
         };
         text.as_deref()
     }

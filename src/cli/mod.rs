@@ -6,6 +6,7 @@
 
 mod args;
 mod doctor;
+mod group_args;
 mod inspect;
 mod logging;
 mod settings;

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::Topology;
+use super::groups::GroupLayer;
 use super::parse::{self, Advertise};
 use crate::base::limits::{BATCH_BYTES_MAX, SHARDS_MAX, TOPIC_PARTITIONS_MAX};
 
 /// Every key, as the file and (with two dashes) the command line have it.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 21] = [
     "listen",
     "advertise",
     "topology",
@@ -23,6 +24,12 @@ pub const KEYS: [&str; 15] = [
     "log-retention-bytes",
     "message-max-bytes",
     "producer-id-expiration-ms",
+    "offsets-retention-minutes",
+    "offset-metadata-max-bytes",
+    "group-initial-rebalance-delay-ms",
+    "group-max-size",
+    "group-min-session-timeout-ms",
+    "group-max-session-timeout-ms",
     "log-level",
 ];
 
@@ -43,6 +50,7 @@ pub struct Layer {
     pub(super) log_retention_bytes: Option<i64>,
     pub(super) message_max_bytes: Option<u32>,
     pub(super) producer_id_expiration_ms: Option<u64>,
+    pub(super) groups: GroupLayer,
     pub(super) log_level: Option<String>,
 }
 
@@ -77,7 +85,12 @@ impl Layer {
                 self.producer_id_expiration_ms = Some(narrow(text, 1, i64::from(i32::MAX))?);
             }
             "log-level" => self.log_level = Some(parse::log_level(text)?),
-            _ => return Err(unknown(key)),
+            _ => {
+                return self
+                    .groups
+                    .set(key, text)
+                    .unwrap_or_else(|| Err(unknown(key)));
+            }
         }
         Ok(())
     }
@@ -104,6 +117,7 @@ impl Layer {
             producer_id_expiration_ms: self
                 .producer_id_expiration_ms
                 .or(below.producer_id_expiration_ms),
+            groups: self.groups.over(below.groups),
             log_level: self.log_level.or(below.log_level),
         }
     }
@@ -144,7 +158,7 @@ fn batch_bytes(text: &str) -> Result<u32, String> {
 }
 
 /// A whole number in a range that the type holds.
-fn narrow<T: TryFrom<i64>>(text: &str, least: i64, most: i64) -> Result<T, String> {
+pub(super) fn narrow<T: TryFrom<i64>>(text: &str, least: i64, most: i64) -> Result<T, String> {
     let number = parse::number(text, least, most)?;
     T::try_from(number).map_err(|_| format!("expected a whole number up to {most}"))
 }

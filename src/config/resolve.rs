@@ -36,6 +36,7 @@ pub fn resolve(
     check_ports("listen", listen.port(), topology, cores)?;
     check_ports("advertise", advertise.port, topology, cores)?;
     let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR));
+    let groups = given.groups.resolve()?;
     let memory = memory(given.memory, host.memory, cores)?;
     let wal_disk = wal_disk(given.wal_disk, cores, &data_dir, wal_room)?;
     Ok(Settings {
@@ -56,6 +57,7 @@ pub fn resolve(
             .message_max_bytes
             .unwrap_or(BATCH_BYTES_DEFAULT as u32),
         producer_id_expiration_ms: given.producer_id_expiration_ms.unwrap_or(DAY_MS),
+        groups,
         log_level: given.log_level.unwrap_or_else(|| "info".to_owned()),
     })
 }

@@ -49,6 +49,14 @@ fn defaults_are_those_of_the_manual() {
         log_retention_bytes: -1,
         message_max_bytes: 1_048_588,
         producer_id_expiration_ms: 86_400_000,
+        groups: GroupSettings {
+            offsets_retention_minutes: 10_080,
+            offset_metadata_max_bytes: 4096,
+            initial_rebalance_delay_ms: 3000,
+            max_size: i32::MAX,
+            min_session_timeout_ms: 6000,
+            max_session_timeout_ms: 1_800_000,
+        },
         log_level: "info".to_owned(),
     };
     assert_eq!(settings, expected);
@@ -87,6 +95,12 @@ fn each_key_can_be_set_and_overrides_what_is_below() {
             ("log-retention-bytes", pick("-1", "2")),
             ("message-max-bytes", pick("1MiB", "2MiB")),
             ("producer-id-expiration-ms", pick("1000", "2000")),
+            ("offsets-retention-minutes", pick("1", "2")),
+            ("offset-metadata-max-bytes", pick("0", "1")),
+            ("group-initial-rebalance-delay-ms", pick("0", "1")),
+            ("group-max-size", pick("1", "2")),
+            ("group-min-session-timeout-ms", pick("1", "2")),
+            ("group-max-session-timeout-ms", pick("1", "2")),
             ("log-level", pick("warn", "debug")),
         ]
     };
@@ -316,6 +330,8 @@ fn bad_values_say_what_is_expected() {
         ("message-max-bytes", "65MiB", "at most 64 MiB"),
         ("log-retention-ms", "-2", "from -1"),
         ("producer-id-expiration-ms", "0", "from 1 to"),
+        ("group-max-size", "0", "from 1 to"),
+        ("offset-metadata-max-bytes", "32768", "from 0 to 32767"),
         ("log-level", "loud", "expected error, warn"),
         ("log-level", "info,=debug", "expected error, warn"),
         ("data-dir", "", "a directory"),
@@ -330,6 +346,13 @@ fn bad_values_say_what_is_expected() {
     for level in ["info", "off", "info,corelane::catalog=debug"] {
         assert!(parse::log_level(level).is_ok(), "{level}");
     }
+}
+
+#[test]
+fn session_timeouts_have_a_range() {
+    let most = ("group-max-session-timeout-ms", "5999");
+    assert!(settle(&[most]).unwrap_err().contains("= 6000 is more than"));
+    assert!(settle(&[most, ("group-min-session-timeout-ms", "5999")]).is_ok());
 }
 
 #[test]

@@ -74,6 +74,15 @@ apis! {
     Fetch 1: 4-18, flexible 12+;
     ListOffsets 2: 1-11, flexible 6+;
     Metadata 3: 0-13, flexible 9+;
+    OffsetCommit 8: 2-10, flexible 8+;
+    OffsetFetch 9: 1-10, flexible 6+;
+    FindCoordinator 10: 0-6, flexible 3+;
+    JoinGroup 11: 0-9, flexible 6+;
+    Heartbeat 12: 0-4, flexible 4+;
+    LeaveGroup 13: 0-5, flexible 4+;
+    SyncGroup 14: 0-5, flexible 4+;
+    DescribeGroups 15: 0-6, flexible 5+;
+    ListGroups 16: 0-5, flexible 3+;
     ApiVersions 18: 0-4, flexible 3+;
     CreateTopics 19: 2-7, flexible 5+;
     DeleteTopics 20: 1-6, flexible 4+;
@@ -84,9 +93,11 @@ apis! {
     AlterConfigs 33: 0-2, flexible 2+;
     DescribeLogDirs 35: 1-4, flexible 2+;
     CreatePartitions 37: 0-3, flexible 2+;
+    DeleteGroups 42: 0-2, flexible 2+;
     ElectLeaders 43: 0-2, flexible 2+;
     IncrementalAlterConfigs 44: 0-1, flexible 1+;
     ListPartitionReassignments 46: 0-0, flexible 0+;
+    OffsetDelete 47: 0-0, flexible 1+;
     DescribeCluster 60: 0-2, flexible 0+;
     DescribeProducers 61: 0-0, flexible 0+;
     GetTelemetrySubscriptions 71: 0-0, flexible 0+;
@@ -159,7 +170,7 @@ mod tests {
 
     #[test]
     fn keys_of_other_apis_are_unknown() {
-        for key in [-1, 4, 10, 17, 36, 73, 999, i16::MIN, i16::MAX] {
+        for key in [-1, 4, 7, 17, 36, 73, 999, i16::MIN, i16::MAX] {
             assert_eq!(ApiKey::try_from(key), Err(key));
         }
     }

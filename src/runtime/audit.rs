@@ -20,6 +20,7 @@ pub fn left_over(shard: &ShardHandle) -> Vec<&'static str> {
         units("memory of responses", &shard.response_units),
         ("places in mailboxes", !shard.mesh.is_idle()),
         ("long polls", !shard.woken.borrow().is_empty()),
+        ("requests to coordinators", !shard.groups.is_empty()),
         ("watches of partitions", shard.look(Shard::has_waiters)),
         ("pinned segments", shard.look(Shard::has_reads)),
     ];

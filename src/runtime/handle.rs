@@ -18,6 +18,7 @@ use super::clock;
 use super::event::Event;
 use super::files::Files;
 use super::gate::DurableGate;
+use super::groups::Tickets;
 use super::mesh::Mesh;
 use super::read_pool::ReadPool;
 use super::serve::{self, Wake};
@@ -54,10 +55,13 @@ pub struct ShardCell {
     pub(super) wal_work: Event,
     pub(super) segment_work: Event,
     pub(super) release_work: Event,
+    pub(super) group_work: Event,
     pub(super) files: Files,
     /// The catalogue changes one request at a time.
     pub(super) catalog_turn: Semaphore,
     pub(super) woken: RefCell<HashMap<WaiterId, Wake>>,
+    /// Requests to the groups' coordinators that await their answers.
+    pub(super) groups: Tickets,
     /// Fetches that wait for what is being read ahead.
     pub(super) await_ahead: RefCell<Vec<Waker>>,
     /// Memory of reads from the WAL that are under way.
@@ -91,9 +95,11 @@ impl ShardHandle {
             wal_work: Event::default(),
             segment_work: Event::default(),
             release_work: Event::default(),
+            group_work: Event::default(),
             files,
             catalog_turn: Semaphore::new(1),
             woken: RefCell::default(),
+            groups: Tickets::default(),
             await_ahead: RefCell::default(),
             cold_units: Units::new(budget.cold_bytes),
             read_pool: ReadPool::new(
@@ -136,6 +142,12 @@ impl ShardHandle {
                 wake.wake();
             }
         }
+        while let Some(answer) = shard.poll_group_answer() {
+            self.groups.answer(answer);
+        }
+        if shard.has_group_work() {
+            self.group_work.raise();
+        }
     }
 
     /// The next block to write, for the WAL driver.
@@ -155,6 +167,7 @@ impl ShardHandle {
         self.stopping.set(true);
         self.stop.raise();
         self.woken.borrow_mut().values_mut().for_each(Wake::wake);
+        self.groups.close();
     }
 
     /// Tells every shard that the broker is to stop.

@@ -17,7 +17,7 @@ use super::files::Files;
 use super::handle::{Budget, ShardHandle};
 use super::mesh::{self, Mesh, MeshPart};
 use super::pace::{self, Pace};
-use super::{audit, inbox, segments, sleep_ms, trim, upkeep, wal};
+use super::{audit, groups, inbox, segments, sleep_ms, trim, upkeep, wal};
 use crate::base::{Lsn, SegmentId};
 use crate::shard::{RecoveredShard, Shard};
 use crate::wal::{Recovered, WalConfig};
@@ -148,6 +148,7 @@ async fn run_shard(
         shard.clone(),
         shared.retention_check_interval_ms,
     ));
+    super::spawn(groups::drive(shard.clone()));
     let served = (shared.on_shard)(shard.clone()).await;
     if served.is_err() {
         // The others must not go on without this one.

@@ -61,7 +61,8 @@ pub fn weave(shards: u16) -> Vec<MeshPart> {
 pub struct Mesh {
     part: MeshPart,
     expected: RefCell<Expected>,
-    /// Long polls may be many and slow; they must not hold the places of the rest.
+    /// Long polls, and whoever waits for other members of a group, may be many and slow; they
+    /// must not hold the places of the rest.
     request_places: Rc<Semaphore>,
     watch_places: Rc<Semaphore>,
 }
@@ -106,7 +107,7 @@ impl Mesh {
     /// apart, so that requests keep their order and replies need not. `None` when the
     /// mesh is closing down.
     pub async fn send(self: &Rc<Self>, to: ShardId, request: ShardRequest) -> Option<PendingReply> {
-        let watch = matches!(request, ShardRequest::Watch(_));
+        let watch = request.may_wait_long();
         self.places(watch).acquire(1).await.ok()?;
         let ticket = self.expected.borrow_mut().expect(watch);
         let pending = PendingReply {

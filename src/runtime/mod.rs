@@ -14,6 +14,7 @@ pub mod disk;
 pub mod event;
 pub mod files;
 pub mod gate;
+pub mod groups;
 pub mod handle;
 pub mod inbox;
 pub mod launch;

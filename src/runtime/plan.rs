@@ -7,10 +7,11 @@ use super::launch::ShardStart;
 use super::process;
 use crate::base::ShardId;
 use crate::base::limits::{
-    COLD_READS_BYTES_MAX, MIB, READ_CHUNKS_BYTES_MAX, REQUEST_MEMORY_PARTS, WAL_ALIGN,
-    WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
+    COLD_READS_BYTES_MAX, GROUP_STATE_BYTES_MAX, MIB, OFFSETS_PARTITIONS, READ_CHUNKS_BYTES_MAX,
+    REQUEST_MEMORY_PARTS, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
 };
 use crate::config::Settings;
+use crate::group::GroupConfig;
 use crate::shard::{RecoveredShard, ShardConfig, deal_wals};
 use crate::wal::{Recovered, WalConfig};
 
@@ -23,6 +24,10 @@ const TAIL_AND_CHUNKS_EIGHTHS: u64 = 4;
 
 /// The index's part of a shard's memory before it takes from the tail's: half of what is left.
 const INDEX_MEMORY_PART: u64 = 16;
+
+/// The part of a shard's memory that groups and their offsets may come to, if all coordinators
+/// have as much as they may. Nothing is kept for that: a thousand groups take a few MiB.
+const GROUP_MEMORY_PART: u64 = 2;
 
 /// The configuration of each shard's core in the start number `incarnation`.
 pub fn shard_configs(settings: &Settings, incarnation: u32) -> Vec<ShardConfig> {
@@ -40,7 +45,29 @@ fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
         tail_bytes: tail_bytes(settings),
         read_ahead_bytes: read_ahead_bytes(settings) as usize,
         producer_expiration_ms: settings.producer_id_expiration_ms,
+        groups: group_config(settings),
     }
+}
+
+fn group_config(settings: &Settings) -> GroupConfig {
+    let groups = &settings.groups;
+    let unsigned = |number: i32| u64::try_from(number).unwrap_or(0);
+    GroupConfig {
+        offsets_retention_ms: i64::from(groups.offsets_retention_minutes) * 60 * 1000,
+        offset_metadata_bytes_max: unsigned(groups.offset_metadata_max_bytes) as usize,
+        initial_rebalance_delay_ms: unsigned(groups.initial_rebalance_delay_ms),
+        members_max: unsigned(groups.max_size) as usize,
+        session_timeout_ms_min: groups.min_session_timeout_ms,
+        session_timeout_ms_max: groups.max_session_timeout_ms,
+        state_bytes_max: group_state_bytes(settings),
+    }
+}
+
+/// One coordinator's part of what the coordinators of its shard may have together.
+fn group_state_bytes(settings: &Settings) -> usize {
+    let coordinators = OFFSETS_PARTITIONS as u64 / u64::from(settings.cores) + 1;
+    let part = settings.memory_per_shard() / GROUP_MEMORY_PART / coordinators;
+    (part as usize).min(GROUP_STATE_BYTES_MAX)
 }
 
 fn tail_bytes(settings: &Settings) -> usize {

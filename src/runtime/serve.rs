@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_lite::future;
 
 use super::handle::ShardHandle;
-use super::{ahead, catalog, lookup, read, sleep_ms};
+use super::{ahead, catalog, groups, lookup, read, sleep_ms};
 use crate::base::{Lsn, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::shard::{
@@ -54,6 +54,9 @@ pub async fn answer(shard: &ShardHandle, request: ShardRequest) -> ShardReply {
         ShardRequest::ApplyCatalog(records) => {
             catalog::apply(shard, &records);
             ShardReply::Done
+        }
+        ShardRequest::Group { partition, request } => {
+            ShardReply::Group(groups::ask(shard, partition, request).await)
         }
         ShardRequest::ReleaseSegment(segment) => {
             shard.with(|core, _| core.on_segment_released(segment));
@@ -142,7 +145,7 @@ async fn append_within(
 }
 
 /// Waits until a write under way has ended, or a moment if none is.
-async fn wait_for_disk(shard: &ShardHandle) {
+pub(super) async fn wait_for_disk(shard: &ShardHandle) {
     let next = shard.gate.durable().next();
     future::or(shard.durable(next), sleep_ms(FULL_RETRY_MS)).await;
 }

@@ -1,7 +1,7 @@
 //! Runs a shard's upkeep round by round, and gives back memory that nobody uses.
 
 use super::handle::ShardHandle;
-use super::{catalog, sleep_ms};
+use super::{catalog, groups, sleep_ms};
 use crate::shard::Upkeep;
 
 /// Runs for the shard's life; retention is checked every `retention_interval_ms`.
@@ -9,9 +9,14 @@ pub async fn drive(shard: ShardHandle, retention_interval_ms: u64) {
     let mut upkeep = shard.with(|core, now| Upkeep::new(core, now, retention_interval_ms));
     loop {
         shard.read_pool.look_for_idle();
-        if shard.with(|core, now| upkeep.round(core, now)) {
+        let due = shard.with(|core, now| upkeep.round(core, now));
+        if due.rewrite_catalog {
             let shard = shard.clone();
             super::spawn(async move { catalog::rewrite(&shard).await });
+        }
+        if let Some(task) = due.rewrite_groups {
+            let shard = shard.clone();
+            super::spawn(async move { groups::rewrite(&shard, task).await });
         }
         sleep_ms(upkeep.pause_ms()).await;
     }

@@ -1,6 +1,10 @@
 //! From a frame to its answer: reads the header, finds the API, checks the version,
 //! and has the API's own file do the rest.
 
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+
 use bytes::{Bytes, BytesMut};
 
 use super::Services;
@@ -19,6 +23,9 @@ pub enum Answer {
     Ready(Ready),
     /// A produce whose batches are on their way on other shards.
     Produce(api::produce::InFlight),
+    /// A response that waits for other clients, like those of a group; the request itself is
+    /// needed no more.
+    Waiting(Pin<Box<dyn Future<Output = EncodedFrame>>>),
     /// Nothing is to be sent (`acks=0`).
     Nothing,
 }
@@ -28,7 +35,7 @@ impl Answer {
     pub fn bytes(&self) -> usize {
         match self {
             Answer::Ready(ready) => ready.frame.len(),
-            Answer::Produce(_) | Answer::Nothing => 0,
+            Answer::Produce(_) | Answer::Waiting(_) | Answer::Nothing => 0,
         }
     }
 }
@@ -44,7 +51,7 @@ pub struct Ready {
 }
 
 impl Ready {
-    fn at_once(frame: EncodedFrame) -> Answer {
+    pub(super) fn at_once(frame: EncodedFrame) -> Answer {
         Answer::Ready(Ready {
             frame,
             after: Lsn::default(),
@@ -60,11 +67,12 @@ pub fn is_kept_by_the_wal(frame: &[u8]) -> bool {
     key == Some(ApiKey::Produce.key())
 }
 
-/// Answers one frame. An error means that the connection must be closed.
+/// Answers one frame, which `peer` has sent. An error means that the connection must be closed.
 pub async fn answer(
     services: &Services,
     frame: &Bytes,
     scratch: &mut BytesMut,
+    peer: IpAddr,
 ) -> Result<Answer, WireError> {
     let mut reader = Reader::new(frame);
     let header = RequestHeader::decode(&mut reader)?;
@@ -77,6 +85,16 @@ pub async fn answer(
     if header.api == ApiKey::Fetch {
         return api::fetch::answer(services, &header, &mut reader, scratch).await;
     }
+    if header.api == ApiKey::JoinGroup {
+        return api::join_group::answer(services, &header, &mut reader, peer);
+    }
+    if header.api == ApiKey::SyncGroup {
+        return api::sync_group::answer(services, &header, &mut reader);
+    }
+    if header.api == ApiKey::DescribeGroups {
+        let answer = api::describe_groups::answer(services, &header, &mut reader, scratch);
+        return answer.await.map(Ready::at_once);
+    }
     dispatch(services, &header, &mut reader, scratch)
         .await
         .map(Ready::at_once)
@@ -88,7 +106,11 @@ macro_rules! serve {
     ($services:ident, $header:ident, $reader:ident, $scratch:ident;
      $($api:ident: $module:ident, $request:ident;)*) => {
         match $header.api {
-            ApiKey::Produce | ApiKey::Fetch => unreachable!("answered before"),
+            ApiKey::Produce
+            | ApiKey::Fetch
+            | ApiKey::JoinGroup
+            | ApiKey::SyncGroup
+            | ApiKey::DescribeGroups => unreachable!("answered before"),
             $(ApiKey::$api => {
                 let request = messages::$module::$request::decode($reader, $header.version)?;
                 let response = api::$module::handle($services, &request, $header).await;
@@ -107,6 +129,12 @@ async fn dispatch(
     serve! { services, header, reader, scratch;
         ListOffsets: list_offsets, ListOffsetsRequest;
         Metadata: metadata, MetadataRequest;
+        OffsetCommit: offset_commit, OffsetCommitRequest;
+        OffsetFetch: offset_fetch, OffsetFetchRequest;
+        FindCoordinator: find_coordinator, FindCoordinatorRequest;
+        Heartbeat: heartbeat, HeartbeatRequest;
+        LeaveGroup: leave_group, LeaveGroupRequest;
+        ListGroups: list_groups, ListGroupsRequest;
         ApiVersions: api_versions, ApiVersionsRequest;
         CreateTopics: create_topics, CreateTopicsRequest;
         DeleteTopics: delete_topics, DeleteTopicsRequest;
@@ -117,9 +145,11 @@ async fn dispatch(
         AlterConfigs: alter_configs, AlterConfigsRequest;
         DescribeLogDirs: describe_log_dirs, DescribeLogDirsRequest;
         CreatePartitions: create_partitions, CreatePartitionsRequest;
+        DeleteGroups: delete_groups, DeleteGroupsRequest;
         ElectLeaders: elect_leaders, ElectLeadersRequest;
         IncrementalAlterConfigs: incremental_alter_configs, IncrementalAlterConfigsRequest;
         ListPartitionReassignments: list_partition_reassignments, ListPartitionReassignmentsRequest;
+        OffsetDelete: offset_delete, OffsetDeleteRequest;
         DescribeCluster: describe_cluster, DescribeClusterRequest;
         DescribeProducers: describe_producers, DescribeProducersRequest;
         GetTelemetrySubscriptions: get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest;

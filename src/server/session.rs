@@ -121,8 +121,15 @@ impl Session {
         if self.broken.get() {
             return None;
         }
-        let (frame, _parked) = self.park(frame);
-        match router::answer(&self.services, &frame, scratch).await {
+        let (frame, parked) = self.park(frame);
+        let peer = self.connection.peer().ip();
+        let mut answer = router::answer(&self.services, &frame, scratch, peer).await;
+        if let Ok(Answer::Waiting(response)) = answer {
+            // The connection waits, but memory that others need must not.
+            drop((frame, parked));
+            answer = Ok(Ready::at_once(response.await));
+        }
+        match answer {
             Ok(Answer::Nothing) => {}
             Ok(answer) => {
                 let bytes = self.queued_bytes.get() + answer.bytes();
@@ -218,7 +225,7 @@ impl Session {
                     outgoing.pieces.extend(frame.into_chunks());
                 }
             }
-            Answer::Nothing => {}
+            Answer::Waiting(_) | Answer::Nothing => {}
         }
     }
 

@@ -93,7 +93,13 @@ impl Shard {
     /// Replays records that are durable.
     pub fn apply_catalog(&mut self, records: &[Bytes]) -> Result<(), DecodeError> {
         for record in records {
-            let change = self.catalog.replay(&CatalogRecord::decode(record)?);
+            let record = CatalogRecord::decode(record)?;
+            if let CatalogRecord::TopicDeleted { topic } = &record
+                && let Some(name) = self.catalog.topic_by_id(*topic).map(|t| t.name.clone())
+            {
+                self.on_topic_deleted(&name);
+            }
+            let change = self.catalog.replay(&record);
             self.on_catalog_change(change);
         }
         Ok(())

@@ -58,6 +58,11 @@ impl Hold {
         }
     }
 
+    /// A request to a group's coordinator (Kafka: `offsets.commit.timeout.ms`).
+    pub fn coordinator(now: Now) -> Hold {
+        Hold::deletion(now)
+    }
+
     /// There was no room once more.
     pub fn next(&mut self, now: Now, blocked: Blocked) -> Wait {
         let busy = match (blocked, self.counts_busy) {

@@ -93,6 +93,7 @@ mod tests {
             tail_bytes: 0,
             read_ahead_bytes: 0,
             producer_expiration_ms: 1000,
+            groups: crate::group::GroupConfig::default(),
         };
         let recovered = Assembly::default().finish(BrokerDefaults::default(), NOW, &[config]);
         let segment_bytes = WAL_SEGMENT_BYTES_MIN as u32;

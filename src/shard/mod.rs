@@ -9,9 +9,12 @@ mod catalog_task;
 mod durable;
 mod fetch;
 mod files;
+mod group_rewrite;
+mod groups;
 mod hold;
 mod index_memory;
 mod lookup;
+mod own_log;
 mod readers;
 mod reclaim;
 mod recovery;
@@ -29,6 +32,8 @@ pub use append::{Appended, Blocked};
 pub use catalog_log::CatalogChange;
 pub use catalog_task::{CatalogStep, CatalogTask};
 pub use fetch::FetchPlan;
+pub use group_rewrite::{GroupRewrite, GroupRewriteStep};
+pub use groups::{GroupAnswer, group_partition};
 pub use hold::{Hold, Wait};
 pub use lookup::ListOffsetsPlan;
 pub use recovery::{
@@ -40,5 +45,5 @@ pub use request::{
 };
 pub use slots::SegmentSlots;
 pub use state::{Shard, ShardConfig};
-pub use upkeep::Upkeep;
+pub use upkeep::{Due, Upkeep};
 pub use waiters::WaiterId;

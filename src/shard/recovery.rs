@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bytes::Bytes;
 use thiserror::Error;
 
+use super::groups::Groups;
 use super::index_memory::IndexMemory;
+use super::own_log::{OwnLog, is_own};
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
@@ -15,10 +16,11 @@ use super::state::{CATALOG_LOG, Held, Shard, ShardConfig};
 use super::tail::TailQueue;
 use super::waiters::Waiters;
 use crate::base::mark::mark;
-use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicPartition};
+use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicId, TopicPartition};
 use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError, placement};
-use crate::kafka::batch::{BatchHeader, HEADER_BYTES};
-use crate::kafka::record::RecordIter;
+use crate::group::Coordinator;
+use crate::kafka::batch::BatchHeader;
+use crate::kafka::reader::WireError;
 use crate::partition::{self, Partition};
 use crate::wal::{
     AdoptedWal, RecordKind, Recovered, RecoveredRecord, Wal, WalConfig, WalConfigError,
@@ -52,6 +54,16 @@ pub enum RecoveryError {
         tp: TopicPartition,
         /// What is wrong with it.
         source: partition::RecoveryError,
+    },
+    /// A record of a group.
+    #[error("{tp}: the group's record at offset {offset}: {reason}")]
+    Group {
+        /// Its partition of `__consumer_offsets`.
+        tp: TopicPartition,
+        /// Offset there.
+        offset: i64,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A record of the catalogue.
     #[error("the catalogue's record at offset {offset}: {source}")]
@@ -111,7 +123,6 @@ pub fn deal_wals(wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
 #[derive(Default, Debug)]
 pub struct Assembly {
     partitions: HashMap<TopicPartition, Collected>,
-    catalog_batches: BTreeMap<i64, Bytes>,
 }
 
 #[derive(Debug)]
@@ -120,6 +131,8 @@ struct Collected {
     state_since: Option<SegmentId>,
     /// The WALs with records that the state depends on.
     state_wals: BTreeSet<u16>,
+    /// Its live batches, if the broker itself replays them.
+    own: Option<OwnLog>,
 }
 
 /// What one shard begins with. Moves to the shard's own core.
@@ -130,6 +143,7 @@ pub struct RecoveredShard {
     partitions: HashMap<TopicPartition, Held>,
     /// Partitions whose state must be written to the own WAL before it may change.
     adoptions: Vec<TopicPartition>,
+    coordinators: BTreeMap<i32, Coordinator>,
     needs: SegmentNeeds,
     lent: BTreeMap<SegmentId, u16>,
 }
@@ -151,17 +165,9 @@ impl Assembly {
                 log: partition::Recovery::new(record.tp, LogConfig::default()),
                 state_since: None,
                 state_wals: BTreeSet::new(),
+                own: is_own(record.tp).then(OwnLog::default),
             });
-        collected.recover(record).map_err(refuse)?;
-        if record.tp == CATALOG_LOG
-            && record.kind == RecordKind::Batch
-            && let Ok(header) = BatchHeader::decode(&record.payload)
-        {
-            // A copy, so as not to keep the whole read that it is a part of.
-            let batch = Bytes::copy_from_slice(&record.payload);
-            self.catalog_batches.insert(header.base_offset, batch);
-        }
-        Ok(())
+        collected.recover(record).map_err(refuse)
     }
 
     /// Deals everything out to the shards; `configs` has one for each.
@@ -209,26 +215,19 @@ impl Assembly {
 
     fn replay_catalog(&mut self, defaults: BrokerDefaults) -> Result<Catalog, RecoveryError> {
         let mut catalog = Catalog::new(defaults);
-        let log_start = self
-            .partitions
-            .get(&CATALOG_LOG)
-            .map_or(0, |c| c.log.log_start());
-        for (offset, batch) in std::mem::take(&mut self.catalog_batches) {
-            let Ok(header) = BatchHeader::decode(&batch) else {
-                continue;
-            };
-            if header.last_offset() < log_start {
-                mark!("shard.recovery.trimmed-catalog-batch");
-                continue;
-            }
-            let section = batch.get(HEADER_BYTES..).unwrap_or_default();
-            for record in RecordIter::new(section) {
-                let malformed = |source| RecoveryError::Catalog { offset, source };
-                let record = record.map_err(|_| malformed(DecodeError::Truncated))?;
-                let value = record.value.unwrap_or_default();
-                catalog.replay(&CatalogRecord::decode(value).map_err(malformed)?);
-            }
-        }
+        let log = self.partitions.get_mut(&CATALOG_LOG);
+        let Some(own) = log.and_then(|collected| collected.own.take()) else {
+            return Ok(catalog);
+        };
+        let malformed = |offset| move |source| RecoveryError::Catalog { offset, source };
+        own.replay(|record| {
+            let cut_short = |(offset, _)| malformed(offset)(DecodeError::Truncated);
+            let record = record.map_err(cut_short)?;
+            let value = record.value.unwrap_or_default();
+            let decoded = CatalogRecord::decode(value).map_err(malformed(record.offset))?;
+            catalog.replay(&decoded);
+            Ok(())
+        })?;
         Ok(catalog)
     }
 }
@@ -240,7 +239,10 @@ impl Collected {
         match record.kind {
             RecordKind::Batch => {
                 let header = BatchHeader::decode(&record.payload).map_err(|e| e.to_string())?;
-                self.log.on_batch(&header, record.position).map_err(words)?;
+                let recovered = self.log.on_batch(&header, record.position).map_err(words)?;
+                if let (Some(own), partition::Recovered::Applied) = (&mut self.own, recovered) {
+                    own.keep(header, &record.payload);
+                }
             }
             RecordKind::LogStart => {
                 let offset = decode_log_start(&record.payload).ok_or("malformed log start")?;
@@ -254,6 +256,9 @@ impl Collected {
         }
         self.state_since.get_or_insert(segment);
         self.state_wals.insert(segment.wal);
+        if let Some(own) = &mut self.own {
+            own.trim(self.log.log_start());
+        }
         Ok(())
     }
 }
@@ -265,6 +270,7 @@ impl RecoveredShard {
             catalog,
             partitions: HashMap::new(),
             adoptions: Vec::new(),
+            coordinators: BTreeMap::new(),
             needs: SegmentNeeds::default(),
             lent: BTreeMap::new(),
         }
@@ -278,6 +284,13 @@ impl RecoveredShard {
         collected: Option<Collected>,
     ) -> Result<(), RecoveryError> {
         let epoch = self.config.leader_epoch;
+        if tp.topic == TopicId::OFFSETS {
+            let own = collected
+                .as_ref()
+                .and_then(|collected| collected.own.as_ref());
+            let coordinator = self.coordinator(tp, own, now)?;
+            self.coordinators.insert(tp.partition, coordinator);
+        }
         let Some(collected) = collected else {
             self.partitions
                 .insert(tp, Held::new(Partition::new(tp, config, epoch)));
@@ -304,6 +317,29 @@ impl RecoveredShard {
         Ok(())
     }
 
+    /// The coordinator of a partition, as its records have it.
+    fn coordinator(
+        &self,
+        tp: TopicPartition,
+        own: Option<&OwnLog>,
+        now: Now,
+    ) -> Result<Coordinator, RecoveryError> {
+        let mut coordinator = Coordinator::new(self.config.groups);
+        let malformed = |offset, reason| RecoveryError::Group { tp, offset, reason };
+        own.map_or(Ok(()), |own| {
+            own.replay(|record| {
+                let cut_short =
+                    |(offset, error): (i64, WireError)| malformed(offset, error.to_string());
+                let record = record.map_err(cut_short)?;
+                let key = record.key.unwrap_or_default();
+                let replayed = coordinator.replay(key, record.value, record.time_ms);
+                replayed.map_err(|error| malformed(record.offset, error.to_string()))
+            })
+        })?;
+        coordinator.on_recovered(now);
+        Ok(coordinator)
+    }
+
     /// Makes the shard of it. `wal` is its own, `adopted` those that it is to empty; the
     /// files that recovery names must have been flushed.
     pub fn open(
@@ -315,6 +351,8 @@ impl RecoveredShard {
         let first_sequence = self.config.leader_epoch as u64 * SEQUENCES_PER_START;
         wal.next_sequence = wal.next_sequence.max(first_sequence);
         let next_lsn = wal.next_lsn;
+        let is_topic = |name: &str| self.catalog.topic(name).is_some();
+        let groups = Groups::new(self.config.groups, self.coordinators, is_topic);
         let adopted = adopted
             .into_iter()
             .map(|r| (r.wal, AdoptedWal::open(r.wal, &r)));
@@ -334,6 +372,7 @@ impl RecoveredShard {
             lent: self.lent,
             releases: std::collections::VecDeque::new(),
             checkpoints_starved: false,
+            groups,
             rewriting_catalog: false,
             written: BTreeMap::new(),
             last_lsn: Lsn(next_lsn.0 - 1),

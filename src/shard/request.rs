@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::base::{SegmentId, TopicPartition};
 use crate::catalog::{CatalogReply, CatalogRequest};
+use crate::group::{GroupReply, GroupRequest};
 use crate::kafka::ErrorCode;
 
 /// One shard's question to another.
@@ -32,10 +33,29 @@ pub enum ShardRequest {
     Catalog(CatalogRequest),
     /// Replay these encoded catalogue records; sent by shard 0 in log order.
     ApplyCatalog(Vec<Bytes>),
+    /// Have the coordinator of this partition of `__consumer_offsets` take a request.
+    Group {
+        /// Its partition, see [`group_partition`](super::group_partition).
+        partition: i32,
+        /// What is asked.
+        request: GroupRequest,
+    },
     /// The sender no longer needs this segment of a WAL that this shard keeps.
     ReleaseSegment(SegmentId),
     /// Stop taking connections, answer what is under way, and end.
     Shutdown,
+}
+
+impl ShardRequest {
+    /// Whether the answer may have to wait for something that nobody hurries: records that are
+    /// yet to come, members of a group that are yet to join.
+    pub fn may_wait_long(&self) -> bool {
+        match self {
+            ShardRequest::Watch(_) => true,
+            ShardRequest::Group { request, .. } => request.may_wait_long(),
+            _ => false,
+        }
+    }
 }
 
 /// The answer to the [`ShardRequest`] of the same name, entries in the same order.
@@ -55,6 +75,8 @@ pub enum ShardReply {
     DescribeProducers(Vec<Result<Vec<ProducerState>, ErrorCode>>),
     /// See [`ShardRequest::LogSizes`]: bytes, 0 for a partition that is not here.
     LogSizes(Vec<u64>),
+    /// See [`ShardRequest::Group`]: the coordinator's own answer, or why it gives none.
+    Group(Result<GroupReply, ErrorCode>),
     /// See [`ShardRequest::Catalog`].
     Catalog(CatalogReply),
     /// Done; nothing more to say (watches, applies, releases, shutdown).

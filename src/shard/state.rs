@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::groups::Groups;
 use super::index_memory::IndexMemory;
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
 use super::tail::TailQueue;
 use super::waiters::{WaiterId, Waiters};
-use crate::base::{LogConfig, Lsn, SegmentId, ShardId, TopicPartition};
+use crate::base::{LogConfig, Lsn, SegmentId, ShardId, TopicId, TopicPartition};
 use crate::catalog::{Catalog, placement};
+use crate::group::GroupConfig;
 use crate::partition::Partition;
 use crate::wal::{AdoptedWal, Wal};
 
@@ -31,6 +33,8 @@ pub struct ShardConfig {
     /// How long an idle producer is remembered, milliseconds
     /// (Kafka: `producer.id.expiration.ms`).
     pub producer_expiration_ms: u64,
+    /// How consumer groups are kept.
+    pub groups: GroupConfig,
 }
 
 /// One shard. See the module for what it is and is not.
@@ -58,6 +62,8 @@ pub struct Shard {
     pub(super) releases: VecDeque<(ShardId, SegmentId)>,
     /// A checkpoint that would have freed a segment found no room.
     pub(super) checkpoints_starved: bool,
+    /// The coordinators of its groups.
+    pub(super) groups: Groups,
     /// The catalogue's log is being written again, or about to be.
     pub(super) rewriting_catalog: bool,
     /// Buffers of written blocks that wait for an earlier block.
@@ -157,6 +163,9 @@ impl Shard {
             let epoch = self.config.leader_epoch;
             let held = self.partitions.entry(tp);
             held.or_insert_with(|| Held::new(Partition::new(tp, config, epoch)));
+            if tp.topic == TopicId::OFFSETS {
+                self.groups.host(tp.partition);
+            }
         }
     }
 }

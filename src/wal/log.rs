@@ -154,6 +154,11 @@ impl Wal {
         Ok(lsn)
     }
 
+    /// Most bytes of a record's payload in a segment of this WAL.
+    pub fn payload_bytes_max(&self) -> usize {
+        self.record_bytes_max() - RECORD_HEADER_BYTES
+    }
+
     /// Most bytes of a record, its header included, in a segment of this WAL.
     fn record_bytes_max(&self) -> usize {
         let block = self.segments.config.segment_bytes as usize - SEGMENT_HEADER_BYTES;

@@ -6,5 +6,6 @@
 pub mod batches;
 pub mod broker;
 pub mod client;
+pub mod groups;
 pub mod ops;
 pub mod random;

@@ -6,12 +6,16 @@ use std::rc::Rc;
 use bytes::Bytes;
 use corelane::base::{ShardId, TopicId};
 use corelane::catalog::{CatalogRecord, CatalogReply, CatalogRequest};
-use corelane::shard::{CatalogStep, CatalogTask, Shard, ShardReply, ShardRequest, Upkeep};
+use corelane::shard::{
+    CatalogStep, CatalogTask, GroupRewrite, GroupRewriteStep, Shard, ShardReply, ShardRequest,
+    Upkeep,
+};
 use corelane::wal::{BlockPlan, Manifest, SegmentWork};
 
 use crate::executor::Group;
 use crate::model::Block;
 use crate::node::Node;
+use crate::sync::within;
 
 /// Starts those that run from the beginning.
 pub fn start(node: &Rc<Node>) {
@@ -184,7 +188,16 @@ pub async fn upkeep(node: Rc<Node>) {
     let interval = node.world.plan.retention_interval_ms;
     let mut upkeep = node.with(|core, now| Upkeep::new(core, now, interval));
     loop {
-        if node.with(|core, now| upkeep.round(core, now)) {
+        let due = node.with(|core, now| upkeep.round(core, now));
+        if let Some(task) = due.rewrite_groups {
+            node.world.event("group-logs-rewritten");
+            let rewriter = node.clone();
+            let executor = node.world.executor.clone();
+            executor.spawn(Group::Process, async move {
+                rewrite_groups(&rewriter, task).await;
+            });
+        }
+        if due.rewrite_catalog {
             node.world.event("catalog-rewritten");
             let node = node.clone();
             let executor = node.world.executor.clone();
@@ -196,6 +209,31 @@ pub async fn upkeep(node: Rc<Node>) {
             });
         }
         node.world.executor.sleep_ms(upkeep.pause_ms()).await;
+    }
+}
+
+async fn rewrite_groups(node: &Node, mut task: GroupRewrite) {
+    loop {
+        match node.with(|core, now| task.step(core, now)) {
+            GroupRewriteStep::Retry => node.world.executor.sleep_ms(5).await,
+            GroupRewriteStep::Durable(lsn) => node.durable(lsn).await,
+            GroupRewriteStep::Done => return,
+        }
+    }
+}
+
+/// Does what is due in the coordinators, for the shard's life.
+pub async fn groups(node: Rc<Node>) {
+    loop {
+        let next = node.with(|core, now| core.poll_groups(now));
+        let executor = &node.world.executor;
+        match next.map(|at| at.saturating_sub(node.now().mono_ms)) {
+            None => node.group_work.wait().await,
+            Some(ms) => {
+                let pause = executor.sleep_ms(ms.max(1));
+                within(node.group_work.wait(), pause).await;
+            }
+        }
     }
 }
 

@@ -17,13 +17,14 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use corelane::base::limits::{COLD_READ_BYTES_MAX, COLD_READ_GAP_BYTES_MAX};
 use corelane::base::{Lsn, Now, ShardId, TopicPartition};
+use corelane::group::{GroupReply, GroupRequest, Ticket};
 use corelane::kafka::ErrorCode;
 use corelane::partition::{ColdRead, DiskRead, Piece, group_cold, verify_cold};
 use corelane::runtime::event::Event;
 use corelane::runtime::gate::DurableGate;
 use corelane::shard::{
-    Appended, FetchPlan, FetchRead, FetchResult, Hold, ProduceEntry, ProduceResult, SegmentSlots,
-    Shard, ShardReply, ShardRequest, Wait, WaiterId, Watch,
+    Appended, FetchPlan, FetchRead, FetchResult, GroupAnswer, Hold, ProduceEntry, ProduceResult,
+    SegmentSlots, Shard, ShardReply, ShardRequest, Wait, WaiterId, Watch,
 };
 
 use crate::executor::Group;
@@ -64,6 +65,10 @@ pub struct Node {
     woken: RefCell<BTreeMap<WaiterId, (bool, Option<Waker>)>>,
     /// Fetches that wait for what is being read ahead.
     await_ahead: RefCell<Vec<Waker>>,
+    pub group_work: Event,
+    /// Requests to coordinators that await their answers.
+    tickets: RefCell<BTreeMap<Ticket, Answer<GroupAnswer>>>,
+    last_ticket: Cell<u64>,
     pub stopping: Cell<bool>,
 }
 
@@ -96,6 +101,9 @@ impl Node {
             watch_places: Places::new(room),
             woken: RefCell::default(),
             await_ahead: RefCell::default(),
+            group_work: Event::default(),
+            tickets: RefCell::default(),
+            last_ticket: Cell::new(0),
             stopping: Cell::new(false),
             world,
         })
@@ -126,6 +134,15 @@ impl Node {
                 }
             }
         }
+        while let Some(answer) = core.poll_group_answer() {
+            // Who left is not missed.
+            if let Some(waiting) = self.tickets.borrow_mut().remove(&answer.ticket) {
+                waiting.give(answer);
+            }
+        }
+        if core.has_group_work() {
+            self.group_work.raise();
+        }
         self.world.touch(self.id);
         result
     }
@@ -140,9 +157,9 @@ impl Node {
 
     /// Sends a request to another shard; `None` while the process ends.
     pub async fn send(&self, to: ShardId, request: ShardRequest) -> Option<Pending<ShardReply>> {
-        let places = match request {
-            ShardRequest::Watch(_) => &self.watch_places,
-            _ => &self.reply_places,
+        let places = match request.may_wait_long() {
+            true => &self.watch_places,
+            false => &self.reply_places,
         };
         let reply_place = places.take().await;
         let peer = self.process.upgrade()?.node(to)?;
@@ -206,6 +223,9 @@ impl Node {
                 crate::drivers::apply(self, &records);
                 ShardReply::Done
             }
+            ShardRequest::Group { partition, request } => {
+                ShardReply::Group(self.ask_coordinator(partition, request).await)
+            }
             ShardRequest::ReleaseSegment(segment) => {
                 self.with(|core, _| core.on_segment_released(segment));
                 ShardReply::Done
@@ -215,6 +235,41 @@ impl Node {
                 ShardReply::Done
             }
         }
+    }
+
+    /// Has a coordinator of this shard answer; what it says is durable then.
+    async fn ask_coordinator(
+        &self,
+        partition: i32,
+        request: GroupRequest,
+    ) -> Result<GroupReply, ErrorCode> {
+        let ticket = Ticket(self.last_ticket.get() + 1);
+        self.last_ticket.set(ticket.0);
+        let (give, pending) = answer();
+        self.tickets.borrow_mut().insert(ticket, give);
+        let _gone = Leave { node: self, ticket };
+        let mut hold = Hold::coordinator(self.now());
+        let mut request = Some(request);
+        loop {
+            let step =
+                self.with(|core, now| core.handle_group(now, partition, ticket, &mut request));
+            match step {
+                Ok(taken) => break taken?,
+                Err(blocked) => match hold.next(self.now(), blocked) {
+                    Wait::Disk | Wait::Room => {
+                        self.world.event("group-held-back");
+                        self.wait_for_disk().await;
+                    }
+                    Wait::Refuse => {
+                        self.world.event("group-refused-full");
+                        return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+                    }
+                },
+            }
+        }
+        let answer = pending.await.ok_or(ErrorCode::NOT_COORDINATOR)?;
+        self.durable(answer.after).await;
+        Ok(answer.reply)
     }
 
     pub async fn append_forwarded(&self, entries: Vec<ProduceEntry>) -> (Vec<ProduceResult>, Lsn) {
@@ -462,6 +517,18 @@ impl Drop for EndWatch<'_> {
         self.node.woken.borrow_mut().remove(&self.waiter);
         let (waiter, request) = (self.waiter, self.request);
         self.node.with(|core, _| core.unwatch(waiter, request));
+    }
+}
+
+/// A ticket goes with whoever waits for its answer.
+struct Leave<'a> {
+    node: &'a Node,
+    ticket: Ticket,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.node.tickets.borrow_mut().remove(&self.ticket);
     }
 }
 

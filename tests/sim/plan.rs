@@ -1,6 +1,8 @@
 //! What one seed does: sizes, how many of everything, and which faults. Each seed draws its
 //! own mixture (a swarm), because faults that are always all on hide each other.
 
+use corelane::group::GroupConfig;
+
 use crate::dice::Dice;
 
 macro_rules! faults {
@@ -75,6 +77,7 @@ pub struct Plan {
     /// Most requests that a producer has under way.
     pub pipeline: u64,
     pub producer_expiration_ms: u64,
+    pub groups: GroupConfig,
 }
 
 impl Plan {
@@ -112,6 +115,11 @@ impl Plan {
             retention_interval_ms: *dice.pick(&[50, 200, 1000, 5000]),
             pipeline: dice.range(1, 5),
             producer_expiration_ms: 24 * 60 * 60 * 1000,
+            groups: GroupConfig {
+                initial_rebalance_delay_ms: *dice.pick(&[0, 10, 500]),
+                session_timeout_ms_min: 1,
+                ..GroupConfig::default()
+            },
         }
     }
 

@@ -14,7 +14,7 @@ use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use corelane::base::{Lsn, SegmentId, ShardId, TopicPartition};
+use corelane::base::{Lsn, SegmentId, ShardId, TopicId, TopicPartition};
 use corelane::catalog::BrokerDefaults;
 use corelane::kafka::ErrorCode;
 use corelane::shard::{
@@ -197,6 +197,7 @@ fn open(world: &Rc<World>, meta: Meta, shards: u16, found: Vec<Found>) {
         tail_bytes: world.plan.tail_bytes,
         read_ahead_bytes: world.plan.read_ahead_bytes,
         producer_expiration_ms: world.plan.producer_expiration_ms,
+        groups: world.plan.groups,
     };
     let configs: Vec<ShardConfig> = (0..shards).map(config).collect();
     let recovered = assembly.finish(BrokerDefaults::default(), world.now(), &configs);
@@ -271,6 +272,7 @@ async fn run_shard(process: Rc<Process>, node: Rc<Node>) {
     while process.adopted.get() < process.shards {
         executor.sleep_ms(1).await;
     }
+    executor.spawn(Group::Process, drivers::groups(node.clone()));
     executor.spawn(Group::Process, drivers::upkeep(node));
     process.serving.set(process.serving.get() + 1);
 }
@@ -412,6 +414,10 @@ async fn ask_owners(node: &Rc<Node>, request: ShardRequest) -> Option<ShardReply
         ShardRequest::DescribeProducers(partitions) | ShardRequest::LogSizes(partitions) => {
             partitions.first().copied()
         }
+        ShardRequest::Group { partition, .. } => Some(TopicPartition {
+            topic: TopicId::OFFSETS,
+            partition: *partition,
+        }),
         _ => None,
     };
     let owner = tp.map_or(ShardId(0), |tp| node.look(|core| core.owner(tp)));

@@ -100,17 +100,6 @@ macro_rules! check_body {
 }
 
 bodies! {
-    offset_commit 2-10, flexible 8+: OffsetCommitRequest, OffsetCommitResponse;
-    offset_fetch 1-10, flexible 6+: OffsetFetchRequest, OffsetFetchResponse;
-    find_coordinator 0-6, flexible 3+: FindCoordinatorRequest, FindCoordinatorResponse;
-    join_group 0-9, flexible 6+: JoinGroupRequest, JoinGroupResponse;
-    heartbeat 0-4, flexible 4+: HeartbeatRequest, HeartbeatResponse;
-    leave_group 0-5, flexible 4+: LeaveGroupRequest, LeaveGroupResponse;
-    sync_group 0-5, flexible 4+: SyncGroupRequest, SyncGroupResponse;
-    describe_groups 0-6, flexible 5+: DescribeGroupsRequest, DescribeGroupsResponse;
-    list_groups 0-5, flexible 3+: ListGroupsRequest, ListGroupsResponse;
-    delete_groups 0-2, flexible 2+: DeleteGroupsRequest, DeleteGroupsResponse;
-    offset_delete 0-0, flexible 1+: OffsetDeleteRequest, OffsetDeleteResponse;
     consumer_group_heartbeat 0-1, flexible 0+:
         ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
     consumer_group_describe 0-1, flexible 0+:

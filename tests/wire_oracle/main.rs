@@ -202,6 +202,15 @@ compare! {
     fetch: Fetch, FetchRequest, FetchResponse;
     list_offsets: ListOffsets, ListOffsetsRequest, ListOffsetsResponse;
     metadata: Metadata, MetadataRequest, MetadataResponse;
+    offset_commit: OffsetCommit, OffsetCommitRequest, OffsetCommitResponse;
+    offset_fetch: OffsetFetch, OffsetFetchRequest, OffsetFetchResponse;
+    find_coordinator: FindCoordinator, FindCoordinatorRequest, FindCoordinatorResponse;
+    join_group: JoinGroup, JoinGroupRequest, JoinGroupResponse;
+    heartbeat: Heartbeat, HeartbeatRequest, HeartbeatResponse;
+    leave_group: LeaveGroup, LeaveGroupRequest, LeaveGroupResponse;
+    sync_group: SyncGroup, SyncGroupRequest, SyncGroupResponse;
+    describe_groups: DescribeGroups, DescribeGroupsRequest, DescribeGroupsResponse;
+    list_groups: ListGroups, ListGroupsRequest, ListGroupsResponse;
     api_versions: ApiVersions, ApiVersionsRequest, ApiVersionsResponse;
     create_topics: CreateTopics, CreateTopicsRequest, CreateTopicsResponse;
     delete_topics: DeleteTopics, DeleteTopicsRequest, DeleteTopicsResponse;
@@ -213,11 +222,13 @@ compare! {
     alter_configs: AlterConfigs, AlterConfigsRequest, AlterConfigsResponse;
     describe_log_dirs: DescribeLogDirs, DescribeLogDirsRequest, DescribeLogDirsResponse;
     create_partitions: CreatePartitions, CreatePartitionsRequest, CreatePartitionsResponse;
+    delete_groups: DeleteGroups, DeleteGroupsRequest, DeleteGroupsResponse;
     elect_leaders: ElectLeaders, ElectLeadersRequest, ElectLeadersResponse;
     incremental_alter_configs: IncrementalAlterConfigs,
         IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
     list_partition_reassignments: ListPartitionReassignments,
         ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+    offset_delete: OffsetDelete, OffsetDeleteRequest, OffsetDeleteResponse;
     describe_cluster: DescribeCluster, DescribeClusterRequest, DescribeClusterResponse;
     describe_producers: DescribeProducers, DescribeProducersRequest, DescribeProducersResponse;
     get_telemetry_subscriptions: GetTelemetrySubscriptions,

@@ -70,6 +70,30 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = &[
         "The most bytes one Fetch response carries.",
     ),
     config(
+        "group.initial.rebalance.delay.ms",
+        ConfigKind::Int,
+        Some("3000"),
+        "How long the first rebalance of an empty group waits for more members.",
+    ),
+    config(
+        "group.max.session.timeout.ms",
+        ConfigKind::Int,
+        Some("1800000"),
+        "The longest session timeout that a member of a group may ask for.",
+    ),
+    config(
+        "group.max.size",
+        ConfigKind::Int,
+        Some("2147483647"),
+        "The most members of one group.",
+    ),
+    config(
+        "group.min.session.timeout.ms",
+        ConfigKind::Int,
+        Some("6000"),
+        "The shortest session timeout that a member of a group may ask for.",
+    ),
+    config(
         "listeners",
         ConfigKind::List,
         None,
@@ -94,6 +118,24 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = &[
         ConfigKind::Int,
         Some("1"),
         "The partition count of new topics.",
+    ),
+    config(
+        "offset.metadata.max.bytes",
+        ConfigKind::Int,
+        Some("4096"),
+        "The most bytes of text that a client may commit with an offset.",
+    ),
+    config(
+        "offsets.retention.minutes",
+        ConfigKind::Int,
+        Some("10080"),
+        "How long committed offsets are kept once nobody uses them.",
+    ),
+    config(
+        "offsets.topic.num.partitions",
+        ConfigKind::Int,
+        Some("50"),
+        "The partitions of __consumer_offsets. Fixed: another number would send groups elsewhere.",
     ),
     config(
         "producer.id.expiration.ms",

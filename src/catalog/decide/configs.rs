@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::offsets_topic::check_own_configs;
 use super::{Draft, each_once, unknown_topic};
 use crate::catalog::configs::{ConfigKind, list_elements, topic_config};
 use crate::catalog::error::{CatalogError, ErrorKind};
@@ -60,6 +61,7 @@ impl Draft<'_> {
         let topic = self.catalog.topic(name).ok_or_else(unknown_topic)?;
         let configs = change(self.catalog, &topic.configs)?;
         self.check_configs(&configs)?;
+        check_own_configs(topic, &configs)?;
         if configs != topic.configs {
             self.records.push(CatalogRecord::ConfigSet {
                 topic: topic.id,

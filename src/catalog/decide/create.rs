@@ -104,7 +104,7 @@ impl Draft<'_> {
         Ok(created)
     }
 
-    fn created(
+    pub(super) fn created(
         &self,
         id: TopicId,
         partitions: i32,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::offsets_topic::refuse_own;
 use super::{Draft, unknown_topic};
 use crate::base::TopicId;
 use crate::catalog::error::{CatalogError, ErrorKind};
@@ -33,6 +34,7 @@ impl Draft<'_> {
                     ErrorKind::InvalidRequest,
                     "The request names this topic more than once.",
                 )),
+                Ok(found) if found.id == TopicId::OFFSETS => Err(refuse_own(found, "deleted")),
                 Ok(found) => {
                     self.records
                         .push(CatalogRecord::TopicDeleted { topic: found.id });

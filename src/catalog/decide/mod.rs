@@ -4,6 +4,7 @@
 mod configs;
 mod create;
 mod delete;
+mod offsets_topic;
 mod partitions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,9 @@ impl Catalog {
             CatalogRequest::AutoCreate { names } => {
                 CatalogReply::Created(draft.auto_create(names, fresh_ids))
             }
+            CatalogRequest::CreateOffsetsTopic => {
+                CatalogReply::Created(vec![draft.create_offsets_topic()])
+            }
             CatalogRequest::DeleteTopics { topics } => {
                 CatalogReply::Deleted(draft.delete_topics(topics))
             }
@@ -74,7 +78,9 @@ impl CatalogRequest {
             | CatalogRequest::CreatePartitions { validate_only, .. }
             | CatalogRequest::AlterConfigs { validate_only, .. }
             | CatalogRequest::IncrementalAlterConfigs { validate_only, .. } => *validate_only,
-            CatalogRequest::AutoCreate { .. } | CatalogRequest::DeleteTopics { .. } => false,
+            CatalogRequest::AutoCreate { .. }
+            | CatalogRequest::CreateOffsetsTopic
+            | CatalogRequest::DeleteTopics { .. } => false,
         }
     }
 }
@@ -105,7 +111,7 @@ impl<'a> Draft<'a> {
     /// Checks a new topic's name by itself and against the others.
     fn check_new_name(&self, name: &str) -> Result<(), CatalogError> {
         name::validate(name)?;
-        if name == name::CLUSTER_METADATA {
+        if name == name::CLUSTER_METADATA || name == name::OFFSETS_TOPIC {
             let message = format!("Creation of the internal topic {name} is prohibited.");
             return Err(CatalogError::new(ErrorKind::InvalidRequest, message));
         }

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
+use super::offsets_topic::refuse_own;
 use super::{Draft, check_brokers, each_once, unknown_topic};
+use crate::base::TopicId;
 use crate::base::limits::TOPIC_PARTITIONS_MAX;
 use crate::catalog::error::{CatalogError, ErrorKind};
 use crate::catalog::outcome::TopicOutcome;
@@ -16,6 +18,9 @@ impl Draft<'_> {
 
     fn grow(&mut self, asked: &GrowTopic) -> Result<(), CatalogError> {
         let topic = self.catalog.topic(&asked.name).ok_or_else(unknown_topic)?;
+        if topic.id == TopicId::OFFSETS {
+            return Err(refuse_own(topic, "grown"));
+        }
         let (name, present, count) = (&asked.name, topic.partitions, asked.count);
         let message = match count.cmp(&present) {
             Ordering::Greater => None,

@@ -106,7 +106,7 @@ fn names_are_checked_as_kafka_does() {
         ("...", 0),
         ("-", 0),
         (longest.as_str(), 0),
-        ("__consumer_offsets", 0),
+        ("__transaction_state", 0),
         ("", INVALID_TOPIC),
         (".", INVALID_TOPIC),
         ("..", INVALID_TOPIC),
@@ -117,12 +117,13 @@ fn names_are_checked_as_kafka_does() {
         ("caf\u{e9}", INVALID_TOPIC),
         ("a\0", INVALID_TOPIC),
         ("__cluster_metadata", INVALID_REQUEST),
+        ("__consumer_offsets", INVALID_REQUEST),
     ];
     for (name, expected) in table {
         assert_eq!(Bench::new().create_code(topic(name)), expected, "{name:?}");
     }
-    let mut bench = Bench::having(&["__consumer_offsets", "plain"]);
-    assert!(bench.catalog.topic("__consumer_offsets").unwrap().internal);
+    let mut bench = Bench::having(&["__transaction_state", "plain"]);
+    assert!(bench.catalog.topic("__transaction_state").unwrap().internal);
     assert!(!bench.catalog.topic("plain").unwrap().internal);
     assert_eq!(bench.create_code(topic("plain")), TOPIC_ALREADY_EXISTS);
 }

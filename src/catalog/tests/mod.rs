@@ -5,6 +5,7 @@ mod alter;
 mod configs;
 mod create;
 mod model;
+mod offsets_topic;
 mod remove;
 
 use super::*;

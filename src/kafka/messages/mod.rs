@@ -129,6 +129,17 @@ messages! {
     fetch: Fetch, FetchRequest<'a>, FetchResponse<'a>;
     list_offsets: ListOffsets, ListOffsetsRequest<'a>, ListOffsetsResponse<'a>;
     metadata: Metadata, MetadataRequest<'a>, MetadataResponse<'a>;
+    offset_commit: OffsetCommit, OffsetCommitRequest<'a>, OffsetCommitResponse<'a>;
+    offset_fetch: OffsetFetch, OffsetFetchRequest<'a>, OffsetFetchResponse<'a>;
+    find_coordinator: FindCoordinator, FindCoordinatorRequest<'a>, FindCoordinatorResponse<'a>;
+    join_group: JoinGroup, JoinGroupRequest<'a>, JoinGroupResponse<'a>;
+    heartbeat: Heartbeat, HeartbeatRequest<'a>, HeartbeatResponse;
+    leave_group: LeaveGroup, LeaveGroupRequest<'a>, LeaveGroupResponse<'a>;
+    sync_group: SyncGroup, SyncGroupRequest<'a>, SyncGroupResponse<'a>;
+    describe_groups: DescribeGroups, DescribeGroupsRequest<'a>, DescribeGroupsResponse<'a>;
+    list_groups: ListGroups, ListGroupsRequest<'a>, ListGroupsResponse<'a>;
+    delete_groups: DeleteGroups, DeleteGroupsRequest<'a>, DeleteGroupsResponse<'a>;
+    offset_delete: OffsetDelete, OffsetDeleteRequest<'a>, OffsetDeleteResponse<'a>;
     api_versions: ApiVersions, ApiVersionsRequest<'a>, ApiVersionsResponse<'a>;
     create_topics: CreateTopics, CreateTopicsRequest<'a>, CreateTopicsResponse<'a>;
     delete_topics: DeleteTopics, DeleteTopicsRequest<'a>, DeleteTopicsResponse<'a>;

@@ -122,12 +122,8 @@ mod tests {
 
     #[test]
     fn which_partitions_are_asked() {
-        let mut catalog = testing::catalog(&[
-            ("a", 2),
-            ("__consumer_offsets", 1),
-            ("kept", 1),
-            ("both", 1),
-        ]);
+        let mut catalog = testing::catalog(&[("a", 2), ("kept", 1), ("both", 1)]);
+        testing::change(&mut catalog, &CatalogRequest::CreateOffsetsTopic);
         let policy = |name: &str, policy: &str| AlterTopic {
             name: name.to_owned(),
             configs: vec![("cleanup.policy".to_owned(), Some(policy.to_owned()))],

@@ -27,6 +27,13 @@ pub const TOPIC: i32 = 1 << codes::READ
     | 1 << codes::DESCRIBE_CONFIGS
     | 1 << codes::ALTER_CONFIGS;
 
+/// Everything that can be done to a group.
+pub const GROUP: i32 = 1 << codes::READ
+    | 1 << codes::DELETE
+    | 1 << codes::DESCRIBE
+    | 1 << codes::DESCRIBE_CONFIGS
+    | 1 << codes::ALTER_CONFIGS;
+
 /// Everything that can be done to the cluster.
 pub const CLUSTER: i32 = 1 << codes::CREATE
     | 1 << codes::ALTER

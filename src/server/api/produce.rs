@@ -4,7 +4,8 @@
 //! per shard.
 //!
 //! Durable means written to this host's disk at `acks` 1 and -1 alike; `acks` 0 gets
-//! no response, and an error closes nothing, as Kafka's producers expect least.
+//! no response, and an error closes nothing, as Kafka's producers expect least. Internal
+//! topics are INVALID_TOPIC_EXCEPTION, whoever asks.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -94,23 +95,25 @@ impl Appending {
 
     async fn topic(&mut self, services: &Services, topic: &TopicProduceData<'_>, version: i16) {
         let by_id = version >= 13;
-        let id = services.shard.look(|shard| {
+        let known = services.shard.look(|shard| {
             let catalog = shard.catalog();
-            match by_id {
-                true => catalog.topic_by_id(topic.topic_id).map(|t| t.id),
-                false => catalog.topic(topic.name).map(|t| t.id),
-            }
+            let known = match by_id {
+                true => catalog.topic_by_id(topic.topic_id),
+                false => catalog.topic(topic.name),
+            };
+            known.map(|known| (known.id, known.internal))
         });
         let unknown = match by_id {
             true => ErrorCode::UNKNOWN_TOPIC_ID,
             false => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         };
         for data in &topic.partition_data {
-            let result = match (id, &data.records) {
+            let result = match (known, &data.records) {
                 _ if self.invalid_acks => ProduceResult::error(ErrorCode::INVALID_REQUIRED_ACKS),
                 (None, _) => ProduceResult::error(unknown),
+                (Some((_, true)), _) => refused_as_internal(),
                 (Some(_), None) => ProduceResult::error(ErrorCode::INVALID_RECORD),
-                (Some(topic), Some(batch)) => {
+                (Some((topic, false)), Some(batch)) => {
                     let tp = TopicPartition {
                         topic,
                         partition: data.index,
@@ -144,6 +147,14 @@ impl Appending {
         let (result, lsn) = serve::append(shard, &entry, self.timeout_ms).await;
         self.lsn = self.lsn.max(lsn);
         result
+    }
+}
+
+/// What only the broker itself writes to.
+fn refused_as_internal() -> ProduceResult {
+    ProduceResult {
+        message: Some("clients cannot append to an internal topic".to_owned()),
+        ..ProduceResult::error(ErrorCode::INVALID_TOPIC_EXCEPTION)
     }
 }
 

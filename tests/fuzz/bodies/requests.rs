@@ -84,6 +84,15 @@ requests! {
     Fetch: fetch, FetchRequest;
     ListOffsets: list_offsets, ListOffsetsRequest;
     Metadata: metadata, MetadataRequest;
+    OffsetCommit: offset_commit, OffsetCommitRequest;
+    OffsetFetch: offset_fetch, OffsetFetchRequest;
+    FindCoordinator: find_coordinator, FindCoordinatorRequest;
+    JoinGroup: join_group, JoinGroupRequest;
+    Heartbeat: heartbeat, HeartbeatRequest;
+    LeaveGroup: leave_group, LeaveGroupRequest;
+    SyncGroup: sync_group, SyncGroupRequest;
+    DescribeGroups: describe_groups, DescribeGroupsRequest;
+    ListGroups: list_groups, ListGroupsRequest;
     ApiVersions: api_versions, ApiVersionsRequest;
     CreateTopics: create_topics, CreateTopicsRequest;
     DeleteTopics: delete_topics, DeleteTopicsRequest;
@@ -94,9 +103,11 @@ requests! {
     AlterConfigs: alter_configs, AlterConfigsRequest;
     DescribeLogDirs: describe_log_dirs, DescribeLogDirsRequest;
     CreatePartitions: create_partitions, CreatePartitionsRequest;
+    DeleteGroups: delete_groups, DeleteGroupsRequest;
     ElectLeaders: elect_leaders, ElectLeadersRequest;
     IncrementalAlterConfigs: incremental_alter_configs, IncrementalAlterConfigsRequest;
     ListPartitionReassignments: list_partition_reassignments, ListPartitionReassignmentsRequest;
+    OffsetDelete: offset_delete, OffsetDeleteRequest;
     DescribeCluster: describe_cluster, DescribeClusterRequest;
     DescribeProducers: describe_producers, DescribeProducersRequest;
     GetTelemetrySubscriptions: get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest;
