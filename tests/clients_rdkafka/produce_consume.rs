@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use bytes::Bytes;
-use corelane::kafka::api::ApiKey;
 use corelane::kafka::batch::{HEADER_BYTES, LENGTH_PREFIX_BYTES};
 use rdkafka::Offset;
 use rdkafka::config::ClientConfig;
@@ -58,13 +57,6 @@ fn round_trip(broker: &Broker, topic: &str, settings: &ClientConfig) {
     }
 }
 
-/// Whether librdkafka uses a codec at all: LZ4 only with brokers that have
-/// FindCoordinator, from which it concludes that they are new enough.
-fn is_used(codec: &str) -> bool {
-    const FIND_COORDINATOR: i16 = 10;
-    codec != "lz4" || ApiKey::try_from(FIND_COORDINATOR).is_ok()
-}
-
 /// Produces and consumes with one codec, and looks at what is stored.
 fn check_codec(broker: &Broker, number: usize, idempotent: bool) {
     let codec = CODECS[number];
@@ -78,10 +70,9 @@ fn check_codec(broker: &Broker, number: usize, idempotent: bool) {
     let stored = read_all(&mut broker.client(), &topic, 0, 0);
     assert!(stored.len() < RECORDS, "{topic}: the client did not batch");
     let codecs = stored.iter().map(|b| usize::from(b.header.codec()));
-    let wanted = if is_used(codec) { number } else { 0 };
     // A batch that would not get smaller is sent as it is.
-    assert!(codecs.clone().all(|c| c == wanted || c == 0), "{topic}");
-    assert!(codecs.clone().any(|c| c == wanted), "{topic}");
+    assert!(codecs.clone().all(|c| c == number || c == 0), "{topic}");
+    assert!(codecs.clone().any(|c| c == number), "{topic}");
     let producers = stored.iter().filter(|b| b.header.has_producer());
     assert_eq!(producers.count(), if idempotent { stored.len() } else { 0 });
 }
