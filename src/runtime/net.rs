@@ -160,7 +160,8 @@ impl Connection {
         pool: &ReadPool,
     ) -> Poll<io::Result<Option<usize>>> {
         let read = pool.with_chunk(|chunk| {
-            let n = ready!(self.poll_read(cx, buffer.offer(chunk)))?;
+            let room = buffer.offer(chunk, pool.is_short_of_leases());
+            let n = ready!(self.poll_read(cx, room))?;
             if n > 0 {
                 buffer.take(chunk, n);
             }
