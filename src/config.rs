@@ -70,6 +70,9 @@ pub struct Settings {
     /// How long an idle idempotent producer is remembered, milliseconds (Kafka:
     /// `producer.id.expiration.ms`).
     pub producer_id_expiration_ms: u64,
+    /// How long a connection may send nothing while it waits for no answer, milliseconds; -1 is
+    /// no bound (Kafka: `connections.max.idle.ms`).
+    pub connections_max_idle_ms: i64,
     /// What is logged: a level, or `level,target=level,...`.
     pub log_level: String,
 }
@@ -174,6 +177,10 @@ impl Settings {
             (
                 "auto.create.topics.enable",
                 self.auto_create_topics.to_string(),
+            ),
+            (
+                "connections.max.idle.ms",
+                self.connections_max_idle_ms.to_string(),
             ),
             ("log.dirs", self.data_dir.display().to_string()),
             ("log.retention.bytes", self.log_retention_bytes.to_string()),

@@ -154,8 +154,13 @@ pub const SOCKET_WRITE_BYTES_MAX: usize = MIB;
 pub const SOCKET_WRITE_PIECES_MAX: usize = 256;
 /// A socket that takes no byte of its responses for this long is closed, milliseconds.
 pub const SOCKET_STALL_MS_MAX: u64 = 60 * 1000;
-/// A connection that sends nothing for this long is closed (Kafka: `connections.max.idle.ms`).
-pub const CONNECTION_IDLE_MS_MAX: u64 = 10 * 60 * 1000;
+/// A connection without traffic is probed after so many seconds, to find peers that have gone
+/// without a word (TCP_KEEPIDLE), ...
+pub const KEEPALIVE_IDLE_S: u64 = 120;
+/// ... then every so many seconds (TCP_KEEPINTVL), ...
+pub const KEEPALIVE_INTERVAL_S: u64 = 15;
+/// ... and given up after so many probes without an answer (TCP_KEEPCNT).
+pub const KEEPALIVE_PROBES: u32 = 8;
 /// Most fetch sessions on one shard (Kafka: `max.incremental.fetch.session.cache.slots`).
 pub const FETCH_SESSIONS_MAX: usize = 1000;
 /// Most bytes in one Fetch response (Kafka: `fetch.max.bytes`, 55 MiB).

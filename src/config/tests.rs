@@ -49,6 +49,7 @@ fn defaults_are_those_of_the_manual() {
         log_retention_bytes: -1,
         message_max_bytes: 1_048_588,
         producer_id_expiration_ms: 86_400_000,
+        connections_max_idle_ms: 600_000,
         log_level: "info".to_owned(),
     };
     assert_eq!(settings, expected);
@@ -87,6 +88,7 @@ fn each_key_can_be_set_and_overrides_what_is_below() {
             ("log-retention-bytes", pick("-1", "2")),
             ("message-max-bytes", pick("1MiB", "2MiB")),
             ("producer-id-expiration-ms", pick("1000", "2000")),
+            ("connections-max-idle-ms", pick("-1", "2000")),
             ("log-level", pick("warn", "debug")),
         ]
     };
@@ -316,6 +318,8 @@ fn bad_values_say_what_is_expected() {
         ("message-max-bytes", "65MiB", "at most 64 MiB"),
         ("log-retention-ms", "-2", "from -1"),
         ("producer-id-expiration-ms", "0", "from 1 to"),
+        ("connections-max-idle-ms", "0", "longer than nothing"),
+        ("connections-max-idle-ms", "-2", "from -1"),
         ("log-level", "loud", "expected error, warn"),
         ("log-level", "info,=debug", "expected error, warn"),
         ("data-dir", "", "a directory"),
