@@ -6,6 +6,7 @@
 //! as text read into types, so that a value has one syntax and one check,
 //! wherever it stands.
 
+mod cgroup;
 mod cpus;
 mod file;
 pub mod host;
