@@ -205,9 +205,11 @@ pub const READ_AHEAD_PIECES_MAX: usize = READ_PIECES_MAX;
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Most producers of one shard that are remembered because their first batch was refused.
 pub const REFUSED_PRODUCERS_MAX: usize = 10_000;
-/// How long such a producer is waited for, milliseconds: as long as a client goes on trying
-/// (librdkafka: `message.timeout.ms`, Kafka's producer: `delivery.timeout.ms`, which is less).
-pub const PRODUCER_REFUSED_MS_MAX: u64 = 5 * 60 * 1000;
+/// How long such a producer is waited for after its last try, milliseconds: longer than a client
+/// pauses between two (librdkafka and Kafka's producer: `retry.backoff.max.ms`, 1 s) and a try
+/// may be held back (`request.timeout.ms`, 30 s), and shorter than those behind would go on
+/// (Kafka's producer: `delivery.timeout.ms`, 2 min).
+pub const PRODUCER_REFUSED_MS_MAX: u64 = 60 * 1000;
 /// Batches remembered per producer for duplicate detection (Kafka: 5, KIP-98).
 pub const PRODUCER_BATCHES_KEPT: usize = 5;
 /// Most leader epochs remembered by one partition; the oldest goes first.

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use corelane::kafka::messages::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, TopicRequest,
 };
@@ -239,5 +240,20 @@ fn who_has_expired_does_not_come_back_with_a_start() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(send(&mut client, 0, producer, 7, 1), ok(1));
+    broker.stop();
+}
+
+#[test]
+fn a_damaged_batch_holds_nobody_back() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    create_topic(&mut client, TOPIC, 1, &[]);
+    let producer = init_producer_id(&mut client);
+    let mut damaged = idempotent(producer, 0, &[b"value"]).to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    let answer = produce(&mut client, TOPIC, 0, Bytes::from(damaged));
+    assert_eq!(answer.error, ErrorCode::CORRUPT_MESSAGE);
+    // Whoever it was from, it was not from the producer that it names.
+    assert_eq!(send(&mut client, 0, producer, 5, 1), ok(0));
     broker.stop();
 }
