@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::data_dir::{replace_file, sync_dir};
+use super::data_dir::{is_full, replace_file, sync_dir};
 use super::disk;
 use super::handle::ShardHandle;
 use super::steps::step;
@@ -152,11 +152,7 @@ async fn delete(shard: &ShardHandle, wal: u16, slot: u32) {
 /// No space, or no descriptor: both may come back, and nothing is half done.
 fn is_no_room(error: &io::Error) -> bool {
     let no_descriptor = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
-    no_descriptor
-        || matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
+    no_descriptor || is_full(error)
 }
 
 /// Gives back segments of other shards' WALs that are needed here no more, for the

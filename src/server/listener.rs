@@ -32,8 +32,8 @@ pub async fn serve(services: Services) -> anyhow::Result<()> {
     let shard = services.shard.clone();
     let settings = &services.broker.settings;
     let address = settings.listen_of(shard.id());
-    let listener =
-        Listener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    let listener = Listener::bind(address, settings.connections_max_idle_ms)
+        .with_context(|| format!("cannot listen on {address}"))?;
     tracing::info!(shard = shard.id().0, %address, "listening");
     let mut drivers = Vec::new();
     if shard.id() == ShardId(0) {

@@ -330,6 +330,76 @@ fn half_a_request_may_take_its_time_while_nobody_waits(setup: Setup) {
     broker.stop();
 }
 
+/// Keeps `count` half-sent requests of `bytes` on the broker, a new one for each that it ends.
+fn keep_half_sent(broker: &Broker, count: u16, bytes: usize, done: &AtomicBool) {
+    let whole = produce_frame("waits", 0, bytes);
+    let begin = &whole[..bytes / 2];
+    let mut left = left_in_the_middle(broker, count, begin);
+    while !done.load(Ordering::SeqCst) {
+        for (i, client) in left.iter_mut().enumerate() {
+            client.set_patience(Duration::from_millis(1));
+            if client.is_closed_by_broker() {
+                *client = broker.client_of(i as u16 % 2);
+                client.set_patience(Duration::from_millis(5));
+                let _ = client.try_send_raw(begin);
+            }
+        }
+    }
+}
+
+/// What has to wait is more than a second behind those that hold the memory it needs, and
+/// while all chunks are in use as well.
+#[test]
+fn who_sends_is_never_ended_for_want_of_memory() {
+    let mut broker = start_small();
+    create_topic(&mut broker.client(), "waits", 2, &[]);
+    let done = AtomicBool::new(false);
+    let rounds = std::thread::scope(|scope| {
+        let slow = [(40, 400_000), (120, 100_000)];
+        for (count, bytes) in slow {
+            let (broker, done) = (&broker, &done);
+            scope.spawn(move || keep_half_sent(broker, count, bytes, done));
+        }
+        let producers: Vec<_> = (0..6u16)
+            .map(|i| {
+                let mut client = broker.client_of(i % 2);
+                scope.spawn(move || {
+                    let (began, mut slowest) = (Instant::now(), Duration::ZERO);
+                    let mut rounds = 0;
+                    while began.elapsed() < Duration::from_secs(8) {
+                        let bytes = 200_000 + usize::from(i) * 50_000 + rounds * 7;
+                        let asked = Instant::now();
+                        // Small ones before it, in one piece: the broker reads much at a time.
+                        let mut wire = produce_frame("waits", i32::from(i % 2), 1000).repeat(20);
+                        wire.extend(produce_frame("waits", i32::from(i % 2), bytes));
+                        client
+                            .send_raw(&wire)
+                            .expect("a producer that sends was ended");
+                        for _ in 0..21 {
+                            client.receive_raw();
+                        }
+                        slowest = slowest.max(asked.elapsed());
+                        rounds += 1;
+                    }
+                    (rounds, slowest)
+                })
+            })
+            .collect();
+        let rounds: Vec<_> = producers.into_iter().map(|p| p.join()).collect();
+        done.store(true, Ordering::SeqCst);
+        rounds
+    });
+    let rounds: Vec<_> = rounds.into_iter().map(|round| round.unwrap()).collect();
+    println!("rounds of each producer, and its slowest: {rounds:.1?}");
+    let slowest = rounds.iter().map(|(_, slowest)| *slowest).max().unwrap();
+    assert!(
+        slowest > Duration::from_secs(1),
+        "nobody had to wait: {slowest:?}"
+    );
+    broker.stop();
+    assert!(broker.has_logged("memory that others wait for"));
+}
+
 /// Small batches of two partitions in turn: reading one of them means reading along the
 /// other, and what is read ahead comes on top.
 fn consumers_that_are_far_behind_everywhere(setup: Setup) {
