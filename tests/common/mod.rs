@@ -9,5 +9,6 @@ pub mod client;
 pub mod faults;
 pub mod matrix;
 pub mod ops;
+pub mod ports;
 pub mod random;
 pub mod skip;
