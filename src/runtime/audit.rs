@@ -12,6 +12,8 @@ use crate::shard::Shard;
 
 /// How long what is on its way may take to be gone, milliseconds.
 const PATIENCE_MS: u64 = 1000;
+/// Tasks of an executor without a shard: the one that the pacemaker wakes.
+const TASKS_OF_AN_EXECUTOR: usize = 1;
 /// Pause between two looks at the descriptors, milliseconds.
 const LOOK_MS: u64 = 2;
 
@@ -57,9 +59,6 @@ pub async fn left_running(shard: ShardHandle, drivers: Vec<Driver>) -> Vec<&'sta
     let left = found.into_iter().filter(|(_, is_left)| *is_left);
     left.map(|(name, _)| name).collect()
 }
-
-/// The one that the pacemaker wakes.
-const TASKS_OF_AN_EXECUTOR: usize = 1;
 
 /// The open descriptors of this process.
 #[derive(Debug)]

@@ -75,6 +75,7 @@ mod tests {
 
     use glommio::{LocalExecutorBuilder, Placement};
 
+    use super::super::sleep_ms;
     use super::*;
 
     #[test]
@@ -82,8 +83,11 @@ mod tests {
         let test = async {
             let before = running();
             let driver = drive(pending());
-            let ends = start(async { 7 });
-            assert_eq!(running(), before + 2, "also those that have not begun");
+            let ends = start(async {
+                sleep_ms(1).await;
+                7
+            });
+            assert_eq!(running(), before + 2);
             assert_eq!(ends.await, Some(7));
             assert_eq!(running(), before + 1);
             driver.end().await;

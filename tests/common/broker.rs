@@ -2,7 +2,7 @@
 //! own. A test fails when the broker logs a WARN or ERROR that it did not announce.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::client::Client;
 use super::faults;
-use super::random::{self, Random};
+use super::ports::Ports;
 
 /// How long a start may take before the test fails.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -22,10 +22,6 @@ const START_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(20);
 /// Log lines kept, the newest.
 const LOG_LINES_MAX: usize = 20_000;
-/// Ports that one broker may use; its harness holds the first as a lock.
-const PORTS: u16 = 16;
-/// Below the ports that the kernel gives to outgoing connections.
-const PORT_BASES: std::ops::Range<u16> = 10_000 / PORTS..32_000 / PORTS;
 /// What the broker may always say: it is about the host that the test happens to run on.
 const ABOUT_THE_HOST: [&str; 3] = [REFUSES_DIRECT_IO, "open files", "locked memory"];
 /// What it says where it writes buffered.
@@ -112,12 +108,6 @@ struct Process {
     reader: JoinHandle<()>,
 }
 
-/// A range of ports, this harness's own as long as it holds the lock.
-struct Ports {
-    first: u16,
-    _lock: TcpListener,
-}
-
 impl Broker {
     /// A running broker with the default options and an empty data directory.
     pub fn start() -> Broker {
@@ -176,8 +166,7 @@ impl Broker {
             true => 0,
             false => shard % self.options.cores,
         };
-        assert!(step < PORTS - 1);
-        SocketAddr::from(([127, 0, 0, 1], self.ports.first + step))
+        SocketAddr::from(([127, 0, 0, 1], self.ports.at(step)))
     }
 
     /// What a Kafka client is given as `bootstrap.servers`.
@@ -477,26 +466,4 @@ pub fn resident_bytes_of(process: u32) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib = line.trim().trim_end_matches("kB").trim();
     Some(kib.parse::<u64>().ok()? * 1024)
-}
-
-impl Ports {
-    fn reserve() -> Ports {
-        let mut random = Random::new(random::fresh());
-        for _ in 0..1000 {
-            let span = u64::from(PORT_BASES.end - PORT_BASES.start);
-            let base = (PORT_BASES.start + random.below(span) as u16) * PORTS;
-            // Other tests respect the lock, other programs are asked.
-            let Ok(lock) = TcpListener::bind(("127.0.0.1", base)) else {
-                continue;
-            };
-            let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-            if (base + 1..base + PORTS).all(free) {
-                return Ports {
-                    first: base + 1,
-                    _lock: lock,
-                };
-            }
-        }
-        panic!("no free range of ports found");
-    }
 }

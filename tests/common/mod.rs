@@ -10,5 +10,6 @@ pub mod faults;
 pub mod groups;
 pub mod matrix;
 pub mod ops;
+pub mod ports;
 pub mod random;
 pub mod skip;
