@@ -9,6 +9,8 @@ mod common;
 mod admin;
 mod consumer;
 mod faults;
+mod group_rig;
+mod groups;
 mod produce_consume;
 mod records;
 mod rig;

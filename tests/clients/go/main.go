@@ -215,6 +215,10 @@ func version() string {
 }
 
 func main() {
+	if os.Args[1] == "--member" {
+		memberMain()
+		return
+	}
 	s := suite{bootstrap: os.Args[1]}
 	client, err := s.client()
 	if err != nil {
@@ -248,5 +252,6 @@ func main() {
 	c.run("record too large", s.tooLarge)
 	c.run("more partitions", s.morePartitions)
 	c.run("delete topic", s.deleteTopic)
+	s.groups(c)
 	c.finish()
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -128,17 +129,32 @@ func equal[T comparable](got, wanted T, what string, arguments ...any) error {
 }
 
 // checks counts, and prints a line for each.
-type checks struct{ passed, failed int }
+type checks struct {
+	mutex          sync.Mutex
+	passed, failed int
+}
 
 func (c *checks) run(name string, check func() error) {
 	started := time.Now()
-	if err := check(); err != nil {
+	err := check()
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if err != nil {
 		c.failed++
 		fmt.Printf("FAIL %s: %v\n", name, err)
 		return
 	}
 	c.passed++
 	fmt.Printf("ok   %s (%.1f s)\n", name, time.Since(started).Seconds())
+}
+
+// together runs checks at the same time.
+func (c *checks) together(named map[string]func() error) {
+	var all sync.WaitGroup
+	for name, check := range named {
+		all.Go(func() { c.run(name, check) })
+	}
+	all.Wait()
 }
 
 func (c *checks) finish() {

@@ -7,6 +7,7 @@ import snappy from 'kafkajs-snappy'
 import { compressFrame, decompressFrame } from 'lz4-napi'
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
+import { runKafkajsGroups } from './kafkajs-groups.mjs'
 import { CHUNK, CODECS, Checks, PARTITIONS, RECORDS, compare, range, refused, timestamp, topicName } from './scenario.mjs'
 import { recordsWithoutNullHeaders as records } from './scenario.mjs'
 
@@ -237,4 +238,5 @@ await checks.run('configs', configs)
 await checks.run('record too large', tooLarge)
 await checks.run('more partitions', morePartitions)
 await checks.run('delete topic', deleteTopic)
+await runKafkajsGroups(checks, bootstrap)
 checks.finish()

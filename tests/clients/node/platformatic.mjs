@@ -3,6 +3,7 @@
 // Usage: node platformatic.mjs HOST:PORT
 import { Admin, ConfigResourceTypes, Consumer, IncrementalAlterConfigOperationTypes, Producer, clientSoftwareVersion, compressionsAlgorithms } from '@platformatic/kafka'
 import assert from 'node:assert/strict'
+import { runPlatformaticGroups } from './platformatic-groups.mjs'
 import { CHUNK, CODECS, Checks, PARTITIONS, RECORDS, compare, range, records, refused, timestamp, topicName } from './scenario.mjs'
 
 const base = { clientId: 'platformatic', bootstrapBrokers: [process.argv[2]], retries: 3 }
@@ -227,4 +228,5 @@ await checks.run('log directories', logDirectories)
 await checks.run('record too large', tooLarge)
 await checks.run('more partitions', morePartitions)
 await checks.run('delete topic', deleteTopic)
+await runPlatformaticGroups(checks, base.bootstrapBrokers[0])
 checks.finish()

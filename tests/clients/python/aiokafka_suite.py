@@ -12,6 +12,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+import aiokafka_groups
+import groups
 import scenario
 from scenario import CODECS, DEADLINE_SECONDS, PARTITIONS, RECORDS, Checks, Stored, expect
 
@@ -236,6 +238,8 @@ def main():
     run("record too large", suite.too_large)
     run("more partitions", suite.more_partitions)
     run("delete topic", suite.delete_topic)
+    member, tools = aiokafka_groups.member_of(BOOTSTRAP), aiokafka_groups.Tools(BOOTSTRAP)
+    checks.run_together(groups.Groups("aiokafka", member, tools).checks())
     checks.finish()
 
 

@@ -18,7 +18,10 @@ from confluent_kafka.admin import (
     OffsetSpec,
 )
 
+import confluent_groups
+import groups
 import scenario
+import stored
 from scenario import CODECS, DEADLINE_SECONDS, PARTITIONS, RECORDS, Checks, Stored, expect
 
 BOOTSTRAP = sys.argv[1]
@@ -130,7 +133,10 @@ def round_trip(codec, idempotent):
     settings = {"compression.type": codec, "enable.idempotence": idempotent}
     acknowledged = produce(name, batches, **settings)
     got = consume(name, {p: RECORDS for p in batches})
+    metadata = admin.list_topics(name, DEADLINE_SECONDS)
     for partition, wanted in batches.items():
+        leader = metadata.brokers[metadata.topics[name].partitions[partition].leader]
+        stored.check(stored.codecs(leader.host, leader.port, name, partition), codec)
         expect(acknowledged[partition], list(range(RECORDS)), "acknowledged offsets")
         scenario.compare(partition, got[partition], wanted)
 
@@ -256,6 +262,8 @@ def main():
     checks.run("record too large", too_large)
     checks.run("more partitions", more_partitions)
     checks.run("delete topic", delete_topic)
+    member, tools = confluent_groups.member_of(BOOTSTRAP), confluent_groups.Tools(BOOTSTRAP)
+    checks.run_together(groups.Groups("confluent", member, tools).checks())
     checks.finish()
 
 

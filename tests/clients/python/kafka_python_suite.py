@@ -11,6 +11,8 @@ import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
 from kafka.admin import ConfigResource, OffsetSpec
 
+import groups
+import kafka_python_groups
 import scenario
 from scenario import CODECS, DEADLINE_SECONDS, PARTITIONS, RECORDS, Checks, Stored, expect
 from scenario import records_without_null_headers as records
@@ -251,6 +253,8 @@ def main():
     checks.run("record too large", too_large)
     checks.run("more partitions", more_partitions)
     checks.run("delete topic", delete_topic)
+    member, tools = kafka_python_groups.member_of(BOOTSTRAP), kafka_python_groups.Tools(BOOTSTRAP)
+    checks.run_together(groups.Groups("kafka-python", member, tools).checks())
     checks.finish()
 
 

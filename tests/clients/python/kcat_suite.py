@@ -13,7 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import groups
+import kcat_groups
 import scenario
+import stored
 from scenario import CODECS, DEADLINE_SECONDS, PARTITIONS, SIZES, Checks, Record, Stored, expect
 
 BOOTSTRAP = sys.argv[1]
@@ -104,11 +107,21 @@ def round_trip(codec):
             batches[partition] = produce_files(name, partition, codec, Path(folder))
             batches[partition] += produce_lines(name, partition, codec)
     after = int(time.time() * 1000)
+    check_codec(name, codec)
     for partition, wanted in batches.items():
         got = consume(name, partition)
         assert all(before <= stored.timestamp <= after for stored in got), "a timestamp outside the run"
         wanted = [r._replace(timestamp=stored.timestamp) for r, stored in zip(wanted, got)] + wanted[len(got) :]
         scenario.compare(partition, got, wanted)
+
+
+def check_codec(name, codec):
+    """That kcat did compress, which only the log tells."""
+    answer = metadata("-t", name)
+    addresses = {broker["id"]: broker["name"].rsplit(":", 1) for broker in answer["brokers"]}
+    for partition in answer["topics"][0]["partitions"][:PARTITIONS]:
+        host, port = addresses[partition["leader"]]
+        stored.check(stored.codecs(host, int(port), name, partition["partition"]), codec)
 
 
 def auto_created():
@@ -151,6 +164,8 @@ def main():
         checks.run(f"codec {codec}", round_trip, codec)
     checks.run("all partitions", all_partitions)
     checks.run("offsets by time", offsets_by_time)
+    member, tools = kcat_groups.member_of(BOOTSTRAP), kcat_groups.Tools(BOOTSTRAP)
+    checks.run_together(groups.Groups("kcat", member, tools).checks())
     checks.finish()
 
 

@@ -7,6 +7,7 @@ difference between two clients.
 import hashlib
 import os
 import sys
+import threading
 import time
 import traceback
 from collections import namedtuple
@@ -126,6 +127,14 @@ class Checks:
             self.passed += 1
             print(f"ok   {name} ({time.monotonic() - started:.1f} s)")
         sys.stdout.flush()
+
+    def run_together(self, named):
+        """Runs (name, function) pairs at the same time."""
+        threads = [threading.Thread(target=self.run, args=check) for check in named]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def finish(self):
         print(f"{self.passed} passed, {self.failed} failed")

@@ -1,5 +1,8 @@
 package clients;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -20,12 +23,26 @@ final class Checks {
         try {
             check.run();
         } catch (Exception | AssertionError error) {
-            failed++;
-            System.out.println("FAIL " + name + ": " + error + " (" + place(error) + ")");
+            count(false, "FAIL " + name + ": " + error + " (" + place(error) + ")");
             return;
         }
-        passed++;
-        System.out.printf("ok   %s (%.1f s)%n", name, (System.nanoTime() - started) / 1e9);
+        count(true, String.format("ok   %s (%.1f s)", name, (System.nanoTime() - started) / 1e9));
+    }
+
+    /** Runs checks at the same time. */
+    void runTogether(Map<String, Check> named) throws InterruptedException {
+        List<Thread> threads = new ArrayList<>();
+        named.forEach((name, check) -> threads.add(new Thread(() -> run(name, check))));
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+    }
+
+    private synchronized void count(boolean holds, String line) {
+        passed += holds ? 1 : 0;
+        failed += holds ? 0 : 1;
+        System.out.println(line);
     }
 
     /** The line of the suite at which the check failed. */

@@ -10,7 +10,10 @@ import org.apache.kafka.clients.admin.Admin;
 public final class Main {
     private Main() {}
 
-    public static void main(String[] arguments) throws IOException {
+    public static void main(String[] arguments) throws IOException, InterruptedException {
+        if (arguments[0].equals("--member")) {
+            GroupChecks.member(arguments[1], arguments[2], arguments[3]);
+        }
         Properties version = new Properties();
         try (InputStream file = Admin.class.getResourceAsStream("/kafka/kafka-version.properties")) {
             version.load(file);
@@ -24,6 +27,7 @@ public final class Main {
             checks.run("create topic", adminChecks::createTopic);
             dataChecks.run(checks);
             adminChecks.run(checks, dataChecks);
+            new GroupChecks(arguments[0], admin, adminChecks).run(checks);
         }
         System.exit(checks.finish());
     }
