@@ -178,7 +178,7 @@ impl Shard {
         }
     }
 
-    fn reclaim_free(&mut self) {
+    pub(super) fn reclaim_free(&mut self) {
         let own: Vec<LiveSegment> = self.wal.live_segments().filter(is_sealed).collect();
         for segment in own {
             if is_free(&self.needs, &self.lent, segment.id) {

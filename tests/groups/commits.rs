@@ -117,6 +117,7 @@ fn a_deleted_topic_takes_its_offsets_along_and_a_new_one_begins_without() {
         create_topic(&mut broker.client(), topic, 2, &[]);
     }
     let groups: Vec<String> = (0..10).map(|n| format!("g{n}")).collect();
+    coordinator(&broker, "any");
     for group in &groups {
         for topic in ["kept", "gone"] {
             assert_eq!(

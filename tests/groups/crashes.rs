@@ -12,6 +12,7 @@ fn a_crash_in_mid_rebalance_leaves_a_group_that_goes_on() {
     let mut broker = Broker::start_with(options(2, true));
     create_topic(&mut broker.client(), "t", 1, &[]);
     let (session, rebalance) = (10_000, 20_000);
+    coordinator(&broker, "any");
     let mut member = Member::of("g");
     assert_eq!(
         member.join(&mut broker.client(), session, rebalance),

@@ -16,8 +16,8 @@ pub fn options(cores: u16, single: bool) -> Options {
     let options = Options {
         cores,
         single,
-        memory_mib: 64 * u32::from(cores),
-        wal_disk_mib: 64 * u32::from(cores),
+        memory_mib: 320,
+        wal_disk_mib: 320,
         ..Options::default()
     };
     options.with("--group-initial-rebalance-delay-ms", "0")
