@@ -7,6 +7,7 @@ use corelane::kafka::ErrorCode;
 use crate::common::broker::Broker;
 use crate::common::client::Client;
 use crate::common::groups::Member;
+use crate::common::matrix::Setup;
 use crate::common::ops::create_topic;
 use crate::rig::{coordinator, options};
 
@@ -35,7 +36,12 @@ fn assemble(broker: &Broker, members: &mut [Member]) {
 }
 
 fn broker(delay_ms: u32) -> Broker {
-    let mut options = options(2, true);
+    let setup = Setup {
+        single: true,
+        shards: 2,
+        buffered: false,
+    };
+    let mut options = options(setup);
     options.extra = vec![format!("--group-initial-rebalance-delay-ms={delay_ms}")];
     let broker = Broker::start_with(options);
     coordinator(&broker, "any");
