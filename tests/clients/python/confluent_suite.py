@@ -18,10 +18,10 @@ from confluent_kafka.admin import (
     OffsetSpec,
 )
 
+import codecs_in_log
 import confluent_groups
 import groups
 import scenario
-import stored
 from scenario import CODECS, DEADLINE_SECONDS, PARTITIONS, RECORDS, Checks, Stored, expect
 
 BOOTSTRAP = sys.argv[1]
@@ -136,7 +136,7 @@ def round_trip(codec, idempotent):
     metadata = admin.list_topics(name, DEADLINE_SECONDS)
     for partition, wanted in batches.items():
         leader = metadata.brokers[metadata.topics[name].partitions[partition].leader]
-        stored.check(stored.codecs(leader.host, leader.port, name, partition), codec)
+        codecs_in_log.check(codecs_in_log.codecs(leader.host, leader.port, name, partition), codec)
         expect(acknowledged[partition], list(range(RECORDS)), "acknowledged offsets")
         scenario.compare(partition, got[partition], wanted)
 

@@ -13,10 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import codecs_in_log
 import groups
 import kcat_groups
 import scenario
-import stored
 from scenario import CODECS, DEADLINE_SECONDS, PARTITIONS, SIZES, Checks, Record, Stored, expect
 
 BOOTSTRAP = sys.argv[1]
@@ -121,7 +121,7 @@ def check_codec(name, codec):
     addresses = {broker["id"]: broker["name"].rsplit(":", 1) for broker in answer["brokers"]}
     for partition in answer["topics"][0]["partitions"][:PARTITIONS]:
         host, port = addresses[partition["leader"]]
-        stored.check(stored.codecs(host, int(port), name, partition["partition"]), codec)
+        codecs_in_log.check(codecs_in_log.codecs(host, int(port), name, partition["partition"]), codec)
 
 
 def auto_created():
