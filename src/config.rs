@@ -6,6 +6,7 @@
 //! as text read into types, so that a value has one syntax and one check,
 //! wherever it stands.
 
+mod cgroup;
 mod cpus;
 mod file;
 mod groups;
@@ -74,6 +75,9 @@ pub struct Settings {
     pub producer_id_expiration_ms: u64,
     /// How consumer groups are kept.
     pub groups: GroupSettings,
+    /// How long a connection may send nothing while it waits for no answer, milliseconds; -1 is
+    /// no bound (Kafka: `connections.max.idle.ms`).
+    pub connections_max_idle_ms: i64,
     /// What is logged: a level, or `level,target=level,...`.
     pub log_level: String,
 }
@@ -178,6 +182,10 @@ impl Settings {
             (
                 "auto.create.topics.enable",
                 self.auto_create_topics.to_string(),
+            ),
+            (
+                "connections.max.idle.ms",
+                self.connections_max_idle_ms.to_string(),
             ),
             ("log.dirs", self.data_dir.display().to_string()),
             ("log.retention.bytes", self.log_retention_bytes.to_string()),

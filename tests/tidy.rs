@@ -81,15 +81,17 @@ fn imports_run_one_way() {
             ));
             continue;
         };
-        for (number, line) in code_lines(&file) {
-            for imported in imported_modules(&line) {
-                let known = IMPORTS.iter().any(|(name, _)| *name == imported);
-                if known && imported != module && !allowed.contains(&imported.as_str()) {
-                    broken.push(format!(
-                        "{}:{number}: {module} may not import {imported}",
-                        file.display()
-                    ));
-                }
+        let code: Vec<_> = code_lines(&file)
+            .into_iter()
+            .map(|(_, line)| line)
+            .collect();
+        for (number, imported) in imports(&code.join("\n"), depth_of(&file)) {
+            let known = IMPORTS.iter().any(|(name, _)| *name == imported);
+            if known && imported != module && !allowed.contains(&imported.as_str()) {
+                broken.push(format!(
+                    "{}:{number}: {module} may not import {imported}",
+                    file.display()
+                ));
             }
         }
     }
@@ -229,33 +231,148 @@ fn code_lines(file: &Path) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// The modules named after `crate::` or `corelane::` in a line, grouped imports included.
-fn imported_modules(line: &str) -> Vec<String> {
+/// How many modules a file is below the crate's root: `src/wal/frame.rs` two, `src/wal/mod.rs`
+/// and `src/wal.rs` one, `src/lib.rs` none.
+fn depth_of(file: &Path) -> usize {
+    let below = file.strip_prefix("src").unwrap();
+    let is_own = !["mod.rs", "lib.rs", "main.rs"]
+        .iter()
+        .any(|name| below.ends_with(name));
+    below.components().count() - 1 + usize::from(is_own)
+}
+
+/// The modules of the crate's root that code names, each with its line: behind `crate::`,
+/// `corelane::`, or as many `super::` as lead there from a file `depth` modules below it.
+fn imports(code: &str, depth: usize) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for marker in ["crate::", "corelane::"] {
-        for (at, _) in line.match_indices(marker) {
-            let rest = &line[at + marker.len()..];
-            let names = match rest.strip_prefix('{') {
-                Some(group) => group.split('}').next().unwrap_or("").split(',').collect(),
-                None => vec![rest],
-            };
-            for name in names {
-                let name = name.trim();
-                let end = name
-                    .find(|c: char| !c.is_alphanumeric() && c != '_')
-                    .unwrap_or(name.len());
-                found.push(name[..end].to_owned());
-            }
+    let starts = ["crate::", "corelane::", "super::"];
+    let starts = starts.iter().flat_map(|start| code.match_indices(start));
+    for (at, start) in starts {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
         }
+        let ups = match start {
+            "super::" => depth + inline_modules_around(code, at),
+            _ => 0,
+        };
+        let from = if start == "super::" {
+            at
+        } else {
+            at + start.len()
+        };
+        below_the_root(code, from, ups, &mut found);
     }
+    let line_of = |at| 1 + code[..at].matches('\n').count();
+    let mut found: Vec<_> = found
+        .into_iter()
+        .map(|(at, name)| (line_of(at), name))
+        .collect();
+    found.sort();
     found
 }
 
+/// The first names of a path or of a group of paths that are below the root, which is `ups`
+/// times `super` away.
+fn below_the_root(code: &str, at: usize, ups: usize, found: &mut Vec<(usize, String)>) {
+    let at = at + code[at..].len() - code[at..].trim_start().len();
+    let rest = &code[at..];
+    if rest.starts_with('{') {
+        let mut open = 0;
+        for (i, c) in rest.char_indices() {
+            let is_next = (c == '{' && open == 0) || (c == ',' && open == 1);
+            open += usize::from(c == '{');
+            open -= usize::from(c == '}');
+            if open == 0 {
+                return;
+            }
+            if is_next {
+                below_the_root(code, at + i + 1, ups, found);
+            }
+        }
+    } else if let Some(above) = rest.strip_prefix("super::") {
+        if ups > 0 {
+            below_the_root(code, code.len() - above.len(), ups - 1, found);
+        }
+    } else if ups == 0 {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let name = &rest[..end.unwrap_or(rest.len())];
+        if !name.is_empty() {
+            found.push((at, name.to_owned()));
+        }
+    }
+}
+
+/// How many `mod name {` of this file the place is in. The code is formatted: such a module
+/// ends with a brace that stands as far in as its beginning.
+fn inline_modules_around(code: &str, at: usize) -> usize {
+    let mut open: Vec<usize> = Vec::new();
+    for line in code[..at].lines() {
+        let code = line.trim();
+        let indent = line.len() - line.trim_start().len();
+        if code == "}" && open.last() == Some(&indent) {
+            open.pop();
+        }
+        let words: Vec<_> = code.split_whitespace().collect();
+        if code.ends_with('{') && words.len() >= 3 && words[words.len() - 3] == "mod" {
+            open.push(indent);
+        }
+    }
+    open.len()
+}
+
 #[test]
-fn the_import_scanner_sees_grouped_and_nested_paths() {
-    assert_eq!(
-        imported_modules("use crate::{wal::Wal, base};"),
-        ["wal", "base"]
-    );
-    assert_eq!(imported_modules("let x: crate::shard::Shard;"), ["shard"]);
+fn the_import_scanner_sees_every_way_to_name_a_module() {
+    /// Code, how deep its file is, and what it imports from the root.
+    type Row = (&'static str, usize, &'static [(usize, &'static str)]);
+    let table: [Row; 13] = [
+        (
+            "use crate::{wal::Wal, base};",
+            1,
+            &[(1, "base"), (1, "wal")],
+        ),
+        ("let x: crate::shard::Shard;", 1, &[(1, "shard")]),
+        (
+            "use crate::{\n    base::{Lsn, Now},\n    shard,\n};\nuse crate::wal;",
+            2,
+            &[(2, "base"), (3, "shard"), (5, "wal")],
+        ),
+        ("use corelane::kafka::Reader;", 0, &[(1, "kafka")]),
+        ("$crate::base::mark!()", 1, &[(1, "base")]),
+        ("use super::units;", 2, &[]),
+        ("use super::super::wal::Wal;", 2, &[(1, "wal")]),
+        ("use super::super::wal::Wal;", 3, &[]),
+        ("use super::wal::Wal;", 1, &[(1, "wal")]),
+        (
+            "use super::{units, super::{\nshard::Shard, base}};",
+            2,
+            &[(2, "base"), (2, "shard")],
+        ),
+        (
+            "mod tests {\n    use super::super::shard;\n}\n",
+            1,
+            &[(2, "shard")],
+        ),
+        (
+            "pub(super) mod a {\n    use super::shard;\n}\nuse super::wal;",
+            1,
+            &[(4, "wal")],
+        ),
+        ("use mycrate::wal; use a::super_::wal;", 1, &[]),
+    ];
+    for (code, depth, expected) in table {
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(l, name)| (*l, (*name).to_owned()))
+            .collect();
+        assert_eq!(imports(code, depth), expected, "{code}");
+    }
+    for (file, depth) in [
+        ("wal/frame.rs", 2),
+        ("wal/mod.rs", 1),
+        ("wal.rs", 1),
+        ("lib.rs", 0),
+    ] {
+        assert_eq!(depth_of(&Path::new("src").join(file)), depth, "{file}");
+    }
 }

@@ -101,3 +101,41 @@ pub struct LogPosition {
     /// Byte offset of the payload from the start of the segment file.
     pub offset: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_written_as_uuids() {
+        let bytes = std::array::from_fn(|i| 16 * i as u8 + 15 - i as u8);
+        let id = TopicId(bytes);
+        let text = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+        assert_eq!(
+            (id.to_string(), format!("{id:?}")),
+            (text.into(), text.into())
+        );
+        let tp = TopicPartition {
+            topic: id,
+            partition: 7,
+        };
+        assert_eq!(tp.to_string(), format!("{text}/7"));
+    }
+
+    #[test]
+    fn a_random_id_says_that_it_is_one() {
+        // Whatever the bytes: version 4 in the seventh, variant 2 in the ninth.
+        for (byte, seventh, ninth) in [(0, 0x40, 0x80), (0xff, 0x4f, 0xbf), (0x5a, 0x4a, 0x9a)] {
+            let TopicId(bytes) = TopicId::from_random([byte; 16]);
+            assert_eq!((bytes[6], bytes[8]), (seventh, ninth), "{byte}");
+            let rest = |i: &usize| ![6, 8].contains(i);
+            assert!((0..16).filter(rest).all(|i| bytes[i] == byte), "{byte}");
+        }
+    }
+
+    #[test]
+    fn the_spread_is_the_first_half_of_the_id() {
+        let id = TopicId(std::array::from_fn(|i| i as u8 + 1));
+        assert_eq!(id.spread(), 0x0102_0304_0506_0708);
+    }
+}

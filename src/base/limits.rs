@@ -159,8 +159,13 @@ pub const SOCKET_WRITE_BYTES_MAX: usize = MIB;
 pub const SOCKET_WRITE_PIECES_MAX: usize = 256;
 /// A socket that takes no byte of its responses for this long is closed, milliseconds.
 pub const SOCKET_STALL_MS_MAX: u64 = 60 * 1000;
-/// A connection that sends nothing for this long is closed (Kafka: `connections.max.idle.ms`).
-pub const CONNECTION_IDLE_MS_MAX: u64 = 10 * 60 * 1000;
+/// A connection without traffic is probed after so many seconds, to find peers that have gone
+/// without a word (TCP_KEEPIDLE), ...
+pub const KEEPALIVE_IDLE_S: u64 = 120;
+/// ... then every so many seconds (TCP_KEEPINTVL), ...
+pub const KEEPALIVE_INTERVAL_S: u64 = 15;
+/// ... and given up after so many probes without an answer (TCP_KEEPCNT).
+pub const KEEPALIVE_PROBES: u32 = 8;
 /// Most fetch sessions on one shard (Kafka: `max.incremental.fetch.session.cache.slots`).
 pub const FETCH_SESSIONS_MAX: usize = 1000;
 /// Most bytes in one Fetch response (Kafka: `fetch.max.bytes`, 55 MiB).
@@ -205,9 +210,11 @@ pub const READ_AHEAD_PIECES_MAX: usize = READ_PIECES_MAX;
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Most producers of one shard that are remembered because their first batch was refused.
 pub const REFUSED_PRODUCERS_MAX: usize = 10_000;
-/// How long such a producer is waited for, milliseconds: as long as a client goes on trying
-/// (librdkafka: `message.timeout.ms`, Kafka's producer: `delivery.timeout.ms`, which is less).
-pub const PRODUCER_REFUSED_MS_MAX: u64 = 5 * 60 * 1000;
+/// How long such a producer is waited for after its last try, milliseconds: longer than a client
+/// pauses between two (librdkafka and Kafka's producer: `retry.backoff.max.ms`, 1 s) and a try
+/// may be held back (`request.timeout.ms`, 30 s), and shorter than those behind would go on
+/// (Kafka's producer: `delivery.timeout.ms`, 2 min).
+pub const PRODUCER_REFUSED_MS_MAX: u64 = 60 * 1000;
 /// Batches remembered per producer for duplicate detection (Kafka: 5, KIP-98).
 pub const PRODUCER_BATCHES_KEPT: usize = 5;
 /// Most leader epochs remembered by one partition; the oldest goes first.

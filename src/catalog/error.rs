@@ -1,6 +1,6 @@
 //! Why the catalogue refused something, in Kafka's error codes.
 
-use std::fmt;
+use thiserror::Error;
 
 /// The error codes of Kafka that the catalogue answers with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +46,8 @@ impl ErrorKind {
 }
 
 /// A refusal: the code for the client's program, the message for its reader.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("{message}")]
 pub struct CatalogError {
     /// What kind of refusal.
     pub kind: ErrorKind,
@@ -68,11 +69,3 @@ impl CatalogError {
         self.kind.code()
     }
 }
-
-impl fmt::Display for CatalogError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for CatalogError {}

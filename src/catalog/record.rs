@@ -64,16 +64,6 @@ pub enum DecodeError {
 }
 
 impl CatalogRecord {
-    /// The topic that the record is about.
-    pub fn topic(&self) -> TopicId {
-        match self {
-            CatalogRecord::TopicCreated { topic, .. }
-            | CatalogRecord::TopicDeleted { topic }
-            | CatalogRecord::PartitionsAdded { topic, .. }
-            | CatalogRecord::ConfigSet { topic, .. } => *topic,
-        }
-    }
-
     /// The record as the value of a Kafka record.
     pub fn encode(&self) -> Vec<u8> {
         codec::encode(self)

@@ -112,11 +112,6 @@ impl Catalog {
         }
     }
 
-    /// The broker's defaults that it was made with.
-    pub fn defaults(&self) -> &BrokerDefaults {
-        &self.defaults
-    }
-
     /// The topic of this name.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         self.names.get(name).and_then(|id| self.topics.get(id))

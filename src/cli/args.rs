@@ -135,6 +135,17 @@ pub(super) struct SettingsArgs {
     )]
     pub(super) wal_disk: Option<String>,
 
+    /// How long a connection may send nothing while it waits for no answer, milliseconds; -1 is
+    /// no bound [default: 600000]
+    #[arg(
+        long,
+        env = "CORELANE_CONNECTIONS_MAX_IDLE_MS",
+        value_name = "MS",
+        allow_hyphen_values = true,
+        hide_env_values = true
+    )]
+    pub(super) connections_max_idle_ms: Option<String>,
+
     /// What to log: error, warn, info, debug, trace or off, or a list like
     /// info,glommio=warn [default: info]
     #[arg(
@@ -235,6 +246,7 @@ impl SettingsArgs {
             "data-dir" => &self.data_dir,
             "memory" => &self.memory,
             "wal-disk" => &self.wal_disk,
+            "connections-max-idle-ms" => &self.connections_max_idle_ms,
             "log-level" => &self.log_level,
             "auto-create-topics" => &self.topics.auto_create_topics,
             "default-partitions" => &self.topics.default_partitions,

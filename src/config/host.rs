@@ -3,9 +3,9 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::cpus;
+use super::{cgroup, cpus};
 
 /// What the process may use.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,31 +22,35 @@ pub struct Host {
 impl Host {
     /// Asks the host.
     pub fn read() -> Self {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let cpus = cpus::allowed(&status).unwrap_or_default();
-        // Knows affinity and the quotas of both kinds of cgroups.
+        let host = Host::below(Path::new("/"));
+        // It knows of hosts without /proc, and of cgroups mounted elsewhere.
         let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
         Host {
-            cpus,
-            parallelism,
-            memory: memory(),
+            parallelism: host.parallelism.min(parallelism),
+            ..host
         }
     }
-}
 
-/// Memory that the process may use, bytes.
-fn memory() -> u64 {
-    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    // Without any figure, one that lets a small broker start.
-    let ram = mem_total(&meminfo).unwrap_or(1 << 30);
-    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let limits = memory_limit_files(&cgroups);
-    let limit = |file: &PathBuf| {
-        fs::read_to_string(file)
-            .ok()
-            .and_then(|text| limit_of(&text))
-    };
-    limits.iter().filter_map(limit).fold(ram, u64::min)
+    /// What `/proc` and `/sys` below `root` say.
+    fn below(root: &Path) -> Self {
+        let read = |file| fs::read_to_string(root.join(file)).unwrap_or_default();
+        let cpus = cpus::allowed(&read("proc/self/status")).unwrap_or_default();
+        let cgroups = read("proc/self/cgroup");
+        let quota = cgroup::cpus(root, &cgroups).unwrap_or(usize::MAX);
+        let of_set = if cpus.is_empty() {
+            usize::MAX
+        } else {
+            cpus.len()
+        };
+        // Without any figure, one that lets a small broker start.
+        let ram = mem_total(&read("proc/meminfo")).unwrap_or(1 << 30);
+        let limit = cgroup::memory_bytes(root, &cgroups).unwrap_or(u64::MAX);
+        Host {
+            cpus,
+            parallelism: of_set.min(quota),
+            memory: ram.min(limit),
+        }
+    }
 }
 
 /// `MemTotal` of `/proc/meminfo`, bytes.
@@ -60,37 +64,6 @@ fn mem_total(meminfo: &str) -> Option<u64> {
         .parse::<u64>()
         .ok()?
         .checked_mul(1024)
-}
-
-/// The text of a cgroup's limit file, bytes; `max` is no limit.
-fn limit_of(text: &str) -> Option<u64> {
-    text.trim().parse().ok()
-}
-
-/// The files that may hold a memory limit for a process with this
-/// `/proc/self/cgroup`: its cgroup's and those above it, which bind it as well.
-fn memory_limit_files(cgroups: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for line in cgroups.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
-            continue;
-        };
-        let (root, file) = match controllers {
-            "" => ("/sys/fs/cgroup", "memory.max"),
-            names if names.split(',').any(|name| name == "memory") => {
-                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
-            }
-            _ => continue,
-        };
-        // In a container the path may be the host's; the root then is the container's.
-        let path = Path::new(path.trim_start_matches('/'));
-        files.extend(
-            path.ancestors()
-                .map(|above| Path::new(root).join(above).join(file)),
-        );
-    }
-    files
 }
 
 /// Bytes that WALs in `data_dir` can have in all: free space of its file system,
@@ -145,37 +118,106 @@ mod tests {
         for (text, bytes) in table {
             assert_eq!(mem_total(text), bytes, "{text:?}");
         }
-        let table = [("1073741824\n", Some(1 << 30)), ("max\n", None), ("", None)];
-        for (text, bytes) in table {
-            assert_eq!(limit_of(text), bytes, "{text:?}");
+    }
+
+    /// A host of four CPUs with these files, and what is found there.
+    fn found(files: &[(&str, &str)]) -> Host {
+        let root = tempfile::tempdir().unwrap();
+        let always = [
+            ("proc/self/status", "Cpus_allowed_list:\t0-3\n"),
+            ("proc/meminfo", "MemTotal: 8388608 kB\n"),
+        ];
+        for (name, text) in always.iter().chain(files) {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Host::below(root.path())
+    }
+
+    #[test]
+    fn quotas_of_all_cgroups_above_bind() {
+        const OWN: &str = "sys/fs/cgroup/a/b/cpu.max";
+        const ABOVE: &str = "sys/fs/cgroup/a/cpu.max";
+        const ROOT: &str = "sys/fs/cgroup/cpu.max";
+        let table: [(&[(&str, &str)], usize); 12] = [
+            (&[], 4),
+            (&[(OWN, "max 100000\n")], 4),
+            (&[(OWN, "200000 100000\n")], 2),
+            // Whole CPUs, but never none.
+            (&[(OWN, "399999 100000\n")], 3),
+            (&[(OWN, "150000 100000\n")], 1),
+            (&[(OWN, "50000 100000\n")], 1),
+            (&[(OWN, "25000 10000\n")], 2),
+            // More than there is.
+            (&[(OWN, "900000 100000\n")], 4),
+            (&[(OWN, "max 100000"), (ABOVE, "300000 100000")], 3),
+            (&[(OWN, "200000 100000"), (ABOVE, "300000 100000")], 2),
+            (&[(ABOVE, "max 100000"), (ROOT, "100000 100000")], 1),
+            // What makes no sense is no limit.
+            (&[(OWN, "100000 0"), (ABOVE, "many"), (ROOT, "")], 4),
+        ];
+        for (files, cpus) in table {
+            let cgroup = [("proc/self/cgroup", "0::/a/b\n")];
+            let host = found(&[files, &cgroup].concat());
+            assert_eq!(host.parallelism, cpus, "{files:?}");
+            assert_eq!(host.cpus, [0, 1, 2, 3]);
         }
     }
 
     #[test]
-    fn limits_are_looked_for_in_all_cgroups_above() {
-        let files = |text| {
-            let files = memory_limit_files(text).into_iter();
-            files
-                .map(|file| file.display().to_string())
-                .collect::<Vec<_>>()
+    fn quotas_of_the_first_kind_of_cgroups_bind_as_well() {
+        let own = |quota| {
+            [
+                ("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/x\n0::/y\n"),
+                ("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", quota),
+                ("sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n"),
+            ]
         };
-        assert_eq!(files("0::/\n"), ["/sys/fs/cgroup/memory.max"]);
-        assert_eq!(
-            files("0::/a/b\n"),
-            [
-                "/sys/fs/cgroup/a/b/memory.max",
-                "/sys/fs/cgroup/a/memory.max",
-                "/sys/fs/cgroup/memory.max",
-            ]
-        );
-        assert_eq!(
-            files("5:cpu,cpuacct:/x\n4:memory:/x\n"),
-            [
-                "/sys/fs/cgroup/memory/x/memory.limit_in_bytes",
-                "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-            ]
-        );
-        assert_eq!(files("nonsense\n"), [""; 0]);
+        let table = [("-1\n", 4), ("250000\n", 2), ("1000\n", 1), ("\n", 4)];
+        for (quota, cpus) in table {
+            assert_eq!(found(&own(quota)).parallelism, cpus, "{quota:?}");
+        }
+        let above = [
+            ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "100000\n"),
+            ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"),
+        ];
+        let both = [&own("250000\n")[..], &above].concat();
+        assert_eq!(found(&both).parallelism, 1);
+        // A quota without its period.
+        assert_eq!(found(&own("100000\n")[..2]).parallelism, 4);
+    }
+
+    #[test]
+    fn limits_of_memory_of_all_cgroups_above_bind() {
+        let second = ("proc/self/cgroup", "0::/a\n");
+        let first = ("proc/self/cgroup", "4:memory:/x\n");
+        let table: [(&[(&str, &str)], u64); 6] = [
+            (&[second], 8 << 30),
+            (&[second, ("sys/fs/cgroup/a/memory.max", "max\n")], 8 << 30),
+            (
+                &[second, ("sys/fs/cgroup/a/memory.max", "1073741824\n")],
+                1 << 30,
+            ),
+            (
+                &[second, ("sys/fs/cgroup/memory.max", "1073741824\n")],
+                1 << 30,
+            ),
+            (
+                &[
+                    first,
+                    (
+                        "sys/fs/cgroup/memory/x/memory.limit_in_bytes",
+                        "1073741824\n",
+                    ),
+                ],
+                1 << 30,
+            ),
+            (&[("proc/self/cgroup", "nonsense\n")], 8 << 30),
+        ];
+        for (files, bytes) in table {
+            assert_eq!(found(files).memory, bytes, "{files:?}");
+        }
     }
 
     #[test]

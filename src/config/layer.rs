@@ -9,7 +9,7 @@ use super::parse::{self, Advertise};
 use crate::base::limits::{BATCH_BYTES_MAX, SHARDS_MAX, TOPIC_PARTITIONS_MAX};
 
 /// Every key, as the file and (with two dashes) the command line have it.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "listen",
     "advertise",
     "topology",
@@ -30,6 +30,7 @@ pub const KEYS: [&str; 21] = [
     "group-max-size",
     "group-min-session-timeout-ms",
     "group-max-session-timeout-ms",
+    "connections-max-idle-ms",
     "log-level",
 ];
 
@@ -51,6 +52,7 @@ pub struct Layer {
     pub(super) message_max_bytes: Option<u32>,
     pub(super) producer_id_expiration_ms: Option<u64>,
     pub(super) groups: GroupLayer,
+    pub(super) connections_max_idle_ms: Option<i64>,
     pub(super) log_level: Option<String>,
 }
 
@@ -84,6 +86,7 @@ impl Layer {
             "producer-id-expiration-ms" => {
                 self.producer_id_expiration_ms = Some(narrow(text, 1, i64::from(i32::MAX))?);
             }
+            "connections-max-idle-ms" => self.connections_max_idle_ms = Some(idle_ms(text)?),
             "log-level" => self.log_level = Some(parse::log_level(text)?),
             _ => {
                 return self
@@ -118,6 +121,9 @@ impl Layer {
                 .producer_id_expiration_ms
                 .or(below.producer_id_expiration_ms),
             groups: self.groups.over(below.groups),
+            connections_max_idle_ms: self
+                .connections_max_idle_ms
+                .or(below.connections_max_idle_ms),
             log_level: self.log_level.or(below.log_level),
         }
     }
@@ -145,6 +151,13 @@ fn some_duration(text: &str) -> Result<u64, String> {
     match parse::duration_ms(text)? {
         0 => Err("it must be longer than nothing".to_owned()),
         ms if i32::try_from(ms).is_err() => Err("it must be at most 24d".to_owned()),
+        ms => Ok(ms),
+    }
+}
+
+fn idle_ms(text: &str) -> Result<i64, String> {
+    match parse::number(text, -1, i64::from(i32::MAX))? {
+        0 => Err("it must be longer than nothing, or -1 for no bound".to_owned()),
         ms => Ok(ms),
     }
 }

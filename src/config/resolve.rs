@@ -58,6 +58,7 @@ pub fn resolve(
             .unwrap_or(BATCH_BYTES_DEFAULT as u32),
         producer_id_expiration_ms: given.producer_id_expiration_ms.unwrap_or(DAY_MS),
         groups,
+        connections_max_idle_ms: given.connections_max_idle_ms.unwrap_or(10 * 60 * 1000),
         log_level: given.log_level.unwrap_or_else(|| "info".to_owned()),
     })
 }

@@ -57,6 +57,7 @@ fn defaults_are_those_of_the_manual() {
             min_session_timeout_ms: 6000,
             max_session_timeout_ms: 1_800_000,
         },
+        connections_max_idle_ms: 600_000,
         log_level: "info".to_owned(),
     };
     assert_eq!(settings, expected);
@@ -101,6 +102,7 @@ fn each_key_can_be_set_and_overrides_what_is_below() {
             ("group-max-size", pick("1", "2")),
             ("group-min-session-timeout-ms", pick("1", "2")),
             ("group-max-session-timeout-ms", pick("1", "2")),
+            ("connections-max-idle-ms", pick("-1", "2000")),
             ("log-level", pick("warn", "debug")),
         ]
     };
@@ -332,6 +334,8 @@ fn bad_values_say_what_is_expected() {
         ("producer-id-expiration-ms", "0", "from 1 to"),
         ("group-max-size", "0", "from 1 to"),
         ("offset-metadata-max-bytes", "32768", "from 0 to 32767"),
+        ("connections-max-idle-ms", "0", "longer than nothing"),
+        ("connections-max-idle-ms", "-2", "from -1"),
         ("log-level", "loud", "expected error, warn"),
         ("log-level", "info,=debug", "expected error, warn"),
         ("data-dir", "", "a directory"),

@@ -148,6 +148,7 @@ mod tests {
         for &api in ApiKey::ALL {
             let spec = api.spec();
             assert_eq!(ApiKey::try_from(api.key()), Ok(api));
+            assert_eq!(api.name(), format!("{api:?}"));
             assert!(
                 spec.advertised_min <= spec.min && spec.min <= spec.max,
                 "{}",

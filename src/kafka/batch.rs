@@ -160,3 +160,25 @@ fn take<const N: usize>(b: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
 fn put<const N: usize>(b: &mut [u8; HEADER_BYTES], at: usize, value: [u8; N]) {
     b[at..at + N].copy_from_slice(&value);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shorter_than_what_the_crc_covers_does_not_match() {
+        let batch = crate::kafka::record::BatchBuilder::new(0)
+            .record(0, None, Some(b"value"))
+            .build();
+        assert!(crc_matches(&batch));
+        // The CRC of nothing at all is zero: a batch of zeroes that ends with its CRC.
+        let zeroes = [0; CRC_COVER_START];
+        assert!(crc_matches(&zeroes));
+        for len in 0..CRC_COVER_START {
+            assert!(!crc_matches(&zeroes[..len]), "{len}");
+        }
+        for len in CRC_COVER_START..batch.len() {
+            assert!(!crc_matches(&batch[..len]), "{len}");
+        }
+    }
+}

@@ -210,7 +210,13 @@ mod tests {
         }
         assert_eq!(ErrorCode::ALL.last(), Some(&ErrorCode(133)));
         assert_eq!(ErrorCode(134).name(), None);
-        assert_eq!(ErrorCode(134).to_string(), "error code 134");
+        for (code, text) in [(134, "error code 134"), (3, "UNKNOWN_TOPIC_OR_PARTITION")] {
+            let code = ErrorCode(code);
+            assert_eq!(
+                (code.to_string(), format!("{code:?}")),
+                (text.into(), text.into())
+            );
+        }
         assert_eq!(ErrorCode::default(), ErrorCode::NONE);
     }
 

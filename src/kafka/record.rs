@@ -384,6 +384,22 @@ mod tests {
     }
 
     #[test]
+    fn a_header_that_promises_a_later_record_than_there_is_finds_none() {
+        let mut batch = sample().to_vec();
+        batch[35..43].copy_from_slice(&2000i64.to_be_bytes());
+        assert_eq!(first_at_or_after(&batch, 1501).unwrap(), None);
+        assert_eq!(first_at_or_after(&batch, 1500).unwrap(), Some((1, 1500)));
+    }
+
+    #[test]
+    fn a_builder_counts_its_records() {
+        let empty = BatchBuilder::new(0);
+        assert_eq!(empty.record_count(), 0);
+        let two = empty.record(0, None, None).record(0, None, None);
+        assert_eq!(two.record_count(), 2);
+    }
+
+    #[test]
     fn every_truncation_of_a_section_is_an_error() {
         let batch = sample();
         let section = &batch[batch::HEADER_BYTES..];

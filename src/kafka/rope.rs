@@ -280,8 +280,11 @@ mod tests {
         let mut scratch = BytesMut::new();
         Rope::new(&mut scratch).i64(1);
         let mut rope = Rope::new(&mut scratch);
+        assert!(!rope.is_empty(), "there is the length in front");
         rope.i8(2);
         assert_eq!(&rope.finish().to_bytes()[..], &[0, 0, 0, 1, 2]);
+        let frame = Rope::new(&mut scratch).finish();
+        assert!(!frame.is_empty() && frame.body().is_empty());
     }
 
     #[test]

@@ -355,6 +355,8 @@ mod tests {
     #[test]
     fn record_sets_are_chunks_under_one_length_and_never_null() {
         let records = Records(vec!["ab".into(), Bytes::new(), "c".into()]);
+        assert_eq!((records.len(), records.is_empty()), (3, false));
+        assert!(Records(vec![Bytes::new()]).is_empty());
         assert_eq!(&written(&records, PLAIN)[..], b"\0\0\0\x03abc");
         assert_eq!(&written(&records, FLEXIBLE)[..], b"\x04abc");
         assert_eq!(&written(&Records::default(), PLAIN)[..], [0; 4]);

@@ -208,11 +208,6 @@ impl Partition {
         self.tail.bytes()
     }
 
-    /// Heap bytes of the index, about.
-    pub fn index_bytes(&self) -> usize {
-        self.index.memory_bytes()
-    }
-
     /// Heap bytes of everything but the batches in memory, about.
     pub fn memory_bytes(&self) -> usize {
         self.index.memory_bytes()

@@ -187,17 +187,15 @@ impl Producers {
                 .map(|(id, p)| Reverse((p.last().last_offset, *id)))
                 .collect()
         });
-        while by_id.len() >= PRODUCERS_PER_PARTITION_MAX {
-            // Every producer has its one entry, so the heap is never empty here.
-            let Some(Reverse((last_offset, id))) = idle.pop() else {
-                break;
-            };
-            match by_id.get(&id) {
-                Some(p) if p.last().last_offset == last_offset => {
+        // Every producer has its one entry, so the heap is never empty here.
+        while by_id.len() >= PRODUCERS_PER_PARTITION_MAX
+            && let Some(Reverse((last_offset, id))) = idle.pop()
+        {
+            match by_id.get(&id).map(|producer| producer.last().last_offset) {
+                Some(later) if later > last_offset => idle.push(Reverse((later, id))),
+                _ => {
                     by_id.remove(&id);
                 }
-                Some(p) => idle.push(Reverse((p.last().last_offset, id))),
-                None => {}
             }
         }
     }

@@ -84,13 +84,11 @@ impl Partition {
             .log_bytes()
             .checked_sub(retention_bytes)
             .filter(|bytes| *bytes > 0)?;
-        for entry in self.index.iter() {
+        let last = self.index.iter().find(|entry| {
             excess = excess.saturating_sub(u64::from(entry.len));
-            if excess == 0 {
-                return Some(entry.last_offset + 1);
-            }
-        }
-        None
+            excess == 0
+        });
+        last.map(|entry| entry.last_offset + 1)
     }
 
     /// The log start offset that DeleteRecords asks for with `offset`; -1 means

@@ -7,6 +7,8 @@
 
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 
 use bytes::Bytes;
@@ -22,6 +24,8 @@ pub fn aligned(len: usize) -> DmaBuffer {
 #[derive(Debug)]
 pub struct BlockBuffers {
     home: ThreadId,
+    /// Shared and not dropped yet, wherever they are.
+    living: Arc<AtomicUsize>,
     /// Freed on other cores; as many at most as there are blocks in memory.
     returned: Receiver<Traveller>,
     way_home: Sender<Traveller>,
@@ -33,6 +37,7 @@ impl BlockBuffers {
         let (way_home, returned) = flume::unbounded();
         BlockBuffers {
             home: thread::current().id(),
+            living: Arc::default(),
             returned,
             way_home,
         }
@@ -52,19 +57,29 @@ impl BlockBuffers {
     /// copied instead, which costs time and is never wrong.
     pub fn share(&self, buffer: Rc<DmaBuffer>) -> Bytes {
         match Rc::try_unwrap(buffer) {
-            Ok(owned) => Bytes::from_owner(WrittenBlock {
-                buffer: ManuallyDrop::new(owned),
-                home: self.home,
-                way_home: self.way_home.clone(),
-            }),
+            Ok(owned) => {
+                self.living.fetch_add(1, Ordering::Relaxed);
+                Bytes::from_owner(WrittenBlock {
+                    buffer: ManuallyDrop::new(owned),
+                    home: self.home,
+                    living: self.living.clone(),
+                    way_home: self.way_home.clone(),
+                })
+            }
             Err(held) => Bytes::copy_from_slice(held.as_bytes()),
         }
+    }
+
+    /// How many blocks somebody still reads, on any core.
+    pub fn living(&self) -> usize {
+        self.living.load(Ordering::Relaxed)
     }
 }
 
 struct WrittenBlock {
     buffer: ManuallyDrop<DmaBuffer>,
     home: ThreadId,
+    living: Arc<AtomicUsize>,
     way_home: Sender<Traveller>,
 }
 
@@ -83,6 +98,7 @@ impl AsRef<[u8]> for WrittenBlock {
 impl Drop for WrittenBlock {
     #[allow(unsafe_code, reason = "takes the buffer out of what is being dropped")]
     fn drop(&mut self) {
+        self.living.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: this is the end of `self`, so nobody looks at the field again.
         let buffer = unsafe { ManuallyDrop::take(&mut self.buffer) };
         if thread::current().id() == self.home {
@@ -147,13 +163,14 @@ mod tests {
             let (first, bytes) = block(buffers, 7);
             let slice = bytes.slice(100..200);
             drop(bytes);
+            assert_eq!(buffers.living(), 1);
             let reader = thread::spawn(move || {
                 assert_eq!(slice, [7; 100].as_slice());
                 slice
             });
             let slice = reader.join().expect("the bytes are readable elsewhere");
             thread::spawn(move || drop(slice)).join().expect("no panic");
-            assert_eq!(buffers.returned.len(), 1);
+            assert_eq!((buffers.returned.len(), buffers.living()), (1, 0));
             assert_eq!(block(buffers, 8).0, first);
         });
     }

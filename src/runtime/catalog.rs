@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::handle::ShardHandle;
+use super::steps::step;
 use super::{process, sleep_ms};
 use crate::base::{ShardId, TopicId};
 use crate::catalog::{CatalogReply, CatalogRequest, DecodeError};
@@ -33,8 +34,14 @@ async fn run(shard: &ShardHandle, mut task: CatalogTask) -> Option<CatalogReply>
     loop {
         match shard.with(|core, now| task.step(core, now)) {
             Ok(CatalogStep::Retry) => sleep_ms(RETRY_MS).await,
-            Ok(CatalogStep::Durable(lsn)) => shard.durable(lsn).await,
-            Ok(CatalogStep::Publish(records)) => publish(shard, records).await,
+            Ok(CatalogStep::Durable(lsn)) => {
+                shard.durable(lsn).await;
+                step!("catalog.durable");
+            }
+            Ok(CatalogStep::Publish(records)) => {
+                publish(shard, records).await;
+                step!("catalog.published");
+            }
             Ok(CatalogStep::Done(reply)) => return reply,
             Err(error) => malformed(error),
         }

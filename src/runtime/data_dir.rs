@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::steps::step;
 use crate::base::checksum;
 use crate::base::limits::SHARDS_MAX;
 use crate::wal::{self, MANIFEST_FILE, Manifest};
@@ -86,7 +87,7 @@ pub enum DataDirError {
         owner: String,
     },
     /// The file system refused.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io {
         /// What was touched.
         path: PathBuf,
@@ -122,14 +123,17 @@ impl DataDir {
     /// Locks `path` for this process (creating it if need be), and counts this start.
     /// `random` names a new cluster.
     pub fn open(path: &Path, shards: u16, random: [u8; 16]) -> Result<DataDir, DataDirError> {
+        let created = missing(path);
         fs::create_dir_all(path).map_err(io_error(path))?;
         let lock = lock(path)?;
+        step!("start.locked");
         let (meta, wals_before) = match read_meta(&path.join(META))? {
             Some(old) => {
                 let wals_before = old.wals;
                 (next_start(path, old, shards)?, wals_before)
             }
             None => {
+                keep_name(path, &created).map_err(io_error(path))?;
                 let cluster_id = base64url(random);
                 (
                     Meta {
@@ -155,7 +159,9 @@ impl DataDir {
         };
         dir.check_uncounted()?;
         dir.prepare_wals()?;
+        step!("start.wals-made");
         dir.write_meta()?;
+        step!("start.counted");
         Ok(dir)
     }
 
@@ -210,6 +216,7 @@ impl DataDir {
                 continue;
             }
             fs::create_dir_all(&dir).map_err(io_error(&dir))?;
+            step!("start.wal-directory-made");
             begin_wal(&dir, wal).map_err(io_error(&dir))?;
         }
         let parent = self.path.join("wal");
@@ -228,12 +235,8 @@ impl DataDir {
             "{text:
 <META_BYTES$}"
         );
-        match replace_file(&path, padded.as_bytes()) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                overwrite(&path, padded.as_bytes()).map_err(io_error(&path))
-            }
-            result => result.map_err(io_error(&path)),
-        }
+        let replaced = replace_file(&path, padded.as_bytes());
+        or_overwrite(replaced, &path, padded.as_bytes()).map_err(io_error(&path))
     }
 }
 
@@ -297,18 +300,61 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&fresh);
         return Err(error);
     }
+    step!("file.written");
     fs::rename(&fresh, path)?;
+    step!("file.renamed");
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Writes over a file of the same length, which needs no room on the disk.
-fn overwrite(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file = File::options().write(true).open(path)?;
+/// Whether a write failed for want of room, the disk's or that of a quota.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// What came of replacing `path`. If it was for want of room that it failed, a file of the same
+/// length is written over, which needs none.
+fn or_overwrite(replaced: io::Result<()>, path: &Path, contents: &[u8]) -> io::Result<()> {
+    let Err(full) = replaced else { return Ok(()) };
+    if !is_full(&full) {
+        return Err(full);
+    }
+    let opened = File::options().write(true).open(path);
+    let mut file = match opened {
+        // A first start has nothing to write over.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(full),
+        opened => opened?,
+    };
     if file.metadata()?.len() != contents.len() as u64 {
-        return Err(io::ErrorKind::StorageFull.into());
+        return Err(full);
     }
     file.write_all(contents)?;
     file.sync_all()
+}
+
+/// The directories that `create_dir_all` has to create for `path`, the innermost first.
+fn missing(path: &Path) -> Vec<PathBuf> {
+    let above = path.ancestors().filter(|dir| !dir.as_os_str().is_empty());
+    above
+        .take_while(|dir| !dir.exists())
+        .map(Path::to_owned)
+        .collect()
+}
+
+/// Makes the names of a new data directory and of those above it durable, or all of it could be
+/// gone after a power cut. All of them: an earlier start may have created them and then died.
+/// Only where this one did must it succeed, as others may not be ours to open.
+fn keep_name(path: &Path, created: &[PathBuf]) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    for (i, above) in path.ancestors().skip(1).enumerate() {
+        match sync_dir(above) {
+            Err(error) if i < created.len() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes the names in a directory durable.
@@ -392,59 +438,4 @@ fn base64url(bytes: [u8; 16]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_starts_and_keeps_the_cluster() {
-        let tmp = tempfile::tempdir().unwrap();
-        let first = DataDir::open(tmp.path(), 2, [7; 16]).unwrap();
-        let id = first.cluster_id().to_owned();
-        assert_eq!((first.incarnation(), first.wals()), (1, 2));
-        drop(first);
-        let second = DataDir::open(tmp.path(), 1, [9; 16]).unwrap();
-        assert_eq!((second.incarnation(), second.wals()), (2, 2));
-        assert_eq!(second.cluster_id(), id);
-    }
-
-    #[test]
-    fn refuses_a_second_owner_a_lost_wal_and_a_foreign_format() {
-        let tmp = tempfile::tempdir().unwrap();
-        let first = DataDir::open(tmp.path(), 2, [7; 16]).unwrap();
-        let second = DataDir::open(tmp.path(), 2, [7; 16]);
-        assert!(matches!(second, Err(DataDirError::InUse { .. })));
-        drop(first);
-        fs::remove_dir_all(wal_dir(tmp.path(), 1)).unwrap();
-        let lost = DataDir::open(tmp.path(), 2, [7; 16]);
-        assert!(matches!(lost, Err(DataDirError::MissingWal(_))));
-        fs::write(
-            tmp.path().join(META),
-            "format = 9\ncluster_id = \"x\"\nincarnation = 1\nwals = 1\ncrc = 0\n",
-        )
-        .unwrap();
-        let foreign = DataDir::open(tmp.path(), 2, [7; 16]);
-        assert!(matches!(foreign, Err(DataDirError::Meta { .. })));
-    }
-
-    #[test]
-    fn a_full_disk_does_not_keep_it_from_counting_a_start() {
-        let tmp = tempfile::tempdir().unwrap();
-        drop(DataDir::open(tmp.path(), 1, [7; 16]).unwrap());
-        let path = tmp.path().join(META);
-        let text = fs::read(&path).unwrap();
-        assert_eq!(text.len(), META_BYTES);
-        overwrite(&path, &text).unwrap();
-        let longer = overwrite(&path, &[text, vec![b'\n']].concat()).unwrap_err();
-        assert_eq!(longer.kind(), io::ErrorKind::StorageFull);
-        assert_eq!(
-            DataDir::open(tmp.path(), 1, [7; 16]).unwrap().incarnation(),
-            2
-        );
-    }
-
-    #[test]
-    fn cluster_ids_are_base64url() {
-        assert_eq!(base64url([0; 16]), "A".repeat(22));
-        assert_eq!(base64url([0xff; 16]), format!("{}w", "_".repeat(21)));
-    }
-}
+mod tests;

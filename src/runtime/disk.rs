@@ -10,6 +10,7 @@ use std::rc::Rc;
 use glommio::io::{BufferedFile, DmaBuffer, DmaFile, OpenOptions, ReadResult};
 
 use super::data_dir::sync_dir;
+use super::steps::step;
 use crate::base::limits::{MIB, WAL_ALIGN};
 
 /// How a WAL's files are written.
@@ -65,6 +66,7 @@ impl SegmentFile {
             SegmentFile::Buffered(file) => {
                 let written = file.write_at(buffer.as_bytes().to_vec(), offset).await;
                 if written.is_ok() {
+                    step!("block.in-the-page-cache");
                     file.fdatasync().await.map_err(io::Error::from)?;
                 }
                 written
@@ -117,6 +119,7 @@ pub fn shorten(path: &Path, len: u64) -> io::Result<()> {
         return Err(io::Error::other(reason));
     }
     file.set_len(len)?;
+    step!("segment.cut");
     file.sync_all()
 }
 
@@ -127,12 +130,14 @@ fn write_zeroes(path: &Path, len: u64) -> io::Result<()> {
     let start = memory.as_ptr().align_offset(WAL_ALIGN);
     let zeroes = memory.get(start..start + MIB).unwrap_or_default();
     let mut file = create_direct(path)?;
+    step!("segment.created");
     let mut left = len;
     while left > 0 {
         let n = left.min(MIB as u64) as usize;
         file.write_all(zeroes.get(..n).unwrap_or_default())?;
         left -= n as u64;
     }
+    step!("segment.zeroed");
     file.sync_all()?;
     path.parent().map_or(Ok(()), sync_dir)
 }

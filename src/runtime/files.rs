@@ -110,6 +110,20 @@ impl Files {
         }
     }
 
+    /// Closes everything; whether nobody was using any of it.
+    pub async fn close_all(&self) -> bool {
+        let open = std::mem::take(&mut *self.open.borrow_mut());
+        let mut unused = true;
+        for file in open.into_values() {
+            match Rc::try_unwrap(file) {
+                // What was written is durable: nothing can be lost any more.
+                Ok(file) => drop(file.close().await),
+                Err(_) => unused = false,
+            }
+        }
+        unused
+    }
+
     /// Closes the file in `slot` of WAL `wal`, which is to be removed.
     pub fn close(&self, wal: u16, slot: u32) {
         self.open.borrow_mut().remove(&(wal, slot));

@@ -161,6 +161,8 @@ pub async fn drive(shard: ShardHandle) {
 pub async fn rewrite(shard: &ShardHandle, mut task: GroupRewrite) {
     loop {
         match shard.with(|core, now| task.step(core, now)) {
+            // What it leaves undone the next start finds done or does anew.
+            GroupRewriteStep::Retry if shard.stopping.get() => return,
             GroupRewriteStep::Retry => sleep_ms(RETRY_MS).await,
             GroupRewriteStep::Durable(lsn) => shard.durable(lsn).await,
             GroupRewriteStep::Done => return,

@@ -14,6 +14,7 @@ use crate::base::{Lsn, Now, ShardId, TopicPartition};
 use crate::shard::{Shard, ShardReply, ShardRequest, WaiterId};
 use crate::wal::BlockPlan;
 
+use super::buffer::BlockBuffers;
 use super::clock;
 use super::event::Event;
 use super::files::Files;
@@ -57,6 +58,7 @@ pub struct ShardCell {
     pub(super) release_work: Event,
     pub(super) group_work: Event,
     pub(super) files: Files,
+    pub(super) buffers: Rc<BlockBuffers>,
     /// The catalogue changes one request at a time.
     pub(super) catalog_turn: Semaphore,
     pub(super) woken: RefCell<HashMap<WaiterId, Wake>>,
@@ -97,6 +99,7 @@ impl ShardHandle {
             release_work: Event::default(),
             group_work: Event::default(),
             files,
+            buffers: Rc::new(BlockBuffers::here()),
             catalog_turn: Semaphore::new(1),
             woken: RefCell::default(),
             groups: Tickets::default(),
@@ -168,6 +171,11 @@ impl ShardHandle {
         self.stop.raise();
         self.woken.borrow_mut().values_mut().for_each(Wake::wake);
         self.groups.close();
+    }
+
+    /// Whether this is the only handle left.
+    pub(super) fn is_last(&self) -> bool {
+        Rc::strong_count(&self.0) == 1
     }
 
     /// Tells every shard that the broker is to stop.

@@ -17,7 +17,9 @@ use super::files::Files;
 use super::handle::{Budget, ShardHandle};
 use super::mesh::{self, Mesh, MeshPart};
 use super::pace::{self, Pace};
-use super::{audit, groups, inbox, segments, sleep_ms, trim, upkeep, wal};
+use super::steps::step;
+use super::tasks::Driver;
+use super::{audit, groups, inbox, segments, sleep_ms, tasks, trim, upkeep, wal};
 use crate::base::{Lsn, SegmentId};
 use crate::shard::{RecoveredShard, Shard};
 use crate::wal::{Recovered, WalConfig};
@@ -28,6 +30,8 @@ pub const RING_DEPTH: usize = 256;
 const PREEMPT: Duration = Duration::from_millis(1);
 /// The same until the shard's task queue exists.
 const PREEMPT_AT_START: Duration = Duration::from_millis(100);
+/// Pause before a start tries again to create a segment, milliseconds.
+const RETRY_MS: u64 = 1000;
 /// How long a stop waits for connections to end, milliseconds.
 const DRAIN_MS_MAX: u64 = 10_000;
 
@@ -74,23 +78,18 @@ pub struct Shared {
 pub fn run(starts: Vec<ShardStart>, shared: &Shared) -> anyhow::Result<()> {
     let count = starts.len();
     let parts = mesh::weave(count as u16);
-    let (adopted, drained) = (Phase::new(count), Phase::new(count));
+    let phases = Phases::new(count);
     let (pacemaker, pace) = pace::maker();
     let mut executors: Vec<ExecutorJoinHandle<anyhow::Result<()>>> = Vec::new();
     for (number, (start, part)) in starts.into_iter().zip(parts).enumerate() {
         let placement = start.cpu.map_or(Placement::Unbound, Placement::Fixed);
-        let (shared, adopted, drained, pace) = (
-            shared.clone(),
-            adopted.clone(),
-            drained.clone(),
-            pace.clone(),
-        );
+        let (shared, phases, pace) = (shared.clone(), phases.clone(), pace.clone());
         let executor = LocalExecutorBuilder::new(placement)
             .name(&format!("shard-{number}"))
             .io_memory(start.arena_bytes)
             .ring_depth(RING_DEPTH)
             .preempt_timer(PREEMPT_AT_START)
-            .spawn(move || in_latency_queue(run_shard(start, part, shared, adopted, drained), pace))
+            .spawn(move || in_latency_queue(run_shard(start, part, shared, phases), pace))
             .map_err(std::io::Error::from)
             .with_context(|| {
                 format!("cannot start the executor of shard {number}; run `corelane doctor`")
@@ -126,8 +125,7 @@ async fn run_shard(
     start: ShardStart,
     part: MeshPart,
     shared: Shared,
-    adopted: Phase,
-    drained: Phase,
+    phases: Phases,
 ) -> anyhow::Result<()> {
     let core = start
         .recovered
@@ -140,26 +138,38 @@ async fn run_shard(
     );
     let shard = ShardHandle::new(core, Mesh::new(part), files, start.budget);
     shard.gate.advance(shard.look(Shard::last_lsn));
-    start_drivers(&shard);
+    let mut drivers = start_drivers(&shard);
     adopt(&shard).await;
+    step!("adoption.ended");
     // Until every shard has its partitions' state in its own WAL, no segment may go.
-    adopted.end().await;
-    super::spawn(upkeep::drive(
+    phases.adopted.end().await;
+    let retention_check_interval_ms = shared.retention_check_interval_ms;
+    drivers.push(tasks::drive(upkeep::drive(
         shard.clone(),
-        shared.retention_check_interval_ms,
-    ));
-    super::spawn(groups::drive(shard.clone()));
+        retention_check_interval_ms,
+    )));
+    drivers.push(tasks::drive(groups::drive(shard.clone())));
     let served = (shared.on_shard)(shard.clone()).await;
     if served.is_err() {
         // The others must not go on without this one.
         shard.stop_all().await;
     }
-    drained.end_within(DRAIN_MS_MAX).await;
+    phases.drained.end_within(DRAIN_MS_MAX).await;
+    step!("stop.drained");
     close(&shard).await;
-    let left = audit::left_over(&shard);
+    step!("stop.closed");
+    let id = shard.id().0;
+    let mut left = audit::left_in_use(&shard).await;
+    let buffers = shard.buffers.clone();
+    left.extend(audit::left_running(shard, drivers).await);
+    // What one shard has read, another may have given to its clients.
+    phases.ended.end_within(DRAIN_MS_MAX).await;
+    if buffers.living() > 0 {
+        left.push("buffers of blocks");
+    }
     if !left.is_empty() {
         tracing::warn!(
-            shard = shard.id().0,
+            shard = id,
             ?left,
             "something was left behind; this is a bug"
         );
@@ -167,13 +177,36 @@ async fn run_shard(
     served
 }
 
-fn start_drivers(shard: &ShardHandle) {
+fn start_drivers(shard: &ShardHandle) -> Vec<Driver> {
     let mesh = shard.mesh.clone();
-    super::spawn(async move { mesh.deliver_replies().await });
-    super::spawn(wal::drive(shard.clone()));
-    super::spawn(segments::drive(shard.clone()));
-    super::spawn(segments::drive_releases(shard.clone()));
-    super::spawn(inbox::drive(shard.clone()));
+    vec![
+        tasks::drive(async move { mesh.deliver_replies().await }),
+        tasks::drive(wal::drive(shard.clone())),
+        tasks::drive(segments::drive(shard.clone())),
+        tasks::drive(segments::drive_releases(shard.clone())),
+        tasks::drive(inbox::drive(shard.clone())),
+    ]
+}
+
+/// The parts of the shards' lives.
+#[derive(Clone)]
+struct Phases {
+    /// From the start until every shard knows of its partitions from its own WAL.
+    adopted: Phase,
+    /// Until no shard has connections any more.
+    drained: Phase,
+    /// Until no shard has anything any more.
+    ended: Phase,
+}
+
+impl Phases {
+    fn new(shards: usize) -> Phases {
+        Phases {
+            adopted: Phase::new(shards),
+            drained: Phase::new(shards),
+            ended: Phase::new(shards),
+        }
+    }
 }
 
 /// A part of the shards' lives that all of them end before any goes on.
@@ -199,21 +232,29 @@ impl Phase {
     /// As [`Phase::end`], for at most `ms_max` milliseconds.
     async fn end_within(&self, ms_max: u64) {
         self.ended.fetch_add(1, Ordering::SeqCst);
-        let mut left = ms_max;
-        while self.ended.load(Ordering::SeqCst) < self.shards && left > 0 {
-            sleep_ms(1).await;
-            left -= 1;
-        }
+        super::within(ms_max, || self.ended.load(Ordering::SeqCst) == self.shards).await;
     }
 }
 
-/// Makes this shard's WAL tell the state of partitions that came from other WALs.
+/// Makes this shard's WAL tell the state of partitions that came from other WALs. As nothing
+/// else would before upkeep begins, it tries again what finds no room on the disk meanwhile.
 async fn adopt(shard: &ShardHandle) {
+    let retries = tasks::drive({
+        let shard = shard.clone();
+        async move {
+            loop {
+                sleep_ms(RETRY_MS).await;
+                shard.with(|core, _| core.retry_segments());
+            }
+        }
+    });
     while let Some(lsn) = shard.with(|core, _| core.adopt()) {
         shard.durable(lsn).await;
+        step!("adoption.durable");
         // Until the first segment is ready there is nothing to wait for but time.
         sleep_ms(1).await;
     }
+    retries.end().await;
 }
 
 /// Waits until everything appended is durable and the WAL says where it ends.
@@ -221,13 +262,9 @@ async fn close(shard: &ShardHandle) {
     let last: Lsn = shard.look(Shard::last_lsn);
     shard.durable(last).await;
     shard.with(|core, _| core.close_wal());
-    for _ in 0..DRAIN_MS_MAX / 5 {
-        if shard.look(Shard::is_wal_closed) {
-            return;
-        }
-        sleep_ms(5).await;
+    if !super::within(DRAIN_MS_MAX, || shard.look(Shard::is_wal_closed)).await {
+        tracing::warn!(
+            "the WAL's manifest could not be brought up to date; the next start finds out by itself"
+        );
     }
-    tracing::warn!(
-        "the WAL's manifest could not be brought up to date; the next start finds out by itself"
-    );
 }

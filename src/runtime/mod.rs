@@ -32,25 +32,16 @@ pub mod recover;
 pub mod segments;
 pub mod serve;
 pub mod signals;
+pub mod steps;
+pub mod tasks;
 pub mod trim;
 pub mod units;
 pub mod upkeep;
 pub mod wal;
 
-use std::future::Future;
 use std::time::Duration;
 
-/// Starts a task on this core that goes on by itself.
-pub fn spawn(future: impl Future<Output = ()> + 'static) {
-    glommio::spawn_local(future).detach();
-}
-
-/// As [`spawn`], for a task whose end is waited for. `None` if it was cancelled.
-pub fn start<T: 'static>(
-    future: impl Future<Output = T> + 'static,
-) -> impl Future<Output = Option<T>> {
-    glommio::spawn_local(future).detach()
-}
+pub use tasks::{drive, spawn, start};
 
 /// Lets other tasks of this core run if this one has had its share.
 pub async fn yield_if_needed() {
@@ -60,6 +51,22 @@ pub async fn yield_if_needed() {
 /// Lets every other task of this core that is ready run first.
 pub async fn yield_now() {
     glommio::executor().yield_now().await;
+}
+
+/// Pause between two looks at what is waited for, milliseconds.
+const LOOK_MS: u64 = 2;
+
+/// Waits until `is_so`, for at most `ms_max` milliseconds by the clock: on a busy host a pause
+/// lasts longer than it should. Whether it came to be so.
+pub async fn within(ms_max: u64, is_so: impl Fn() -> bool) -> bool {
+    let end_ms = clock::now().mono_ms.saturating_add(ms_max);
+    while !is_so() {
+        if clock::now().mono_ms >= end_ms {
+            return false;
+        }
+        sleep_ms(LOOK_MS).await;
+    }
+    true
 }
 
 /// Resolves after `ms` milliseconds.

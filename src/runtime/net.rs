@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{FromRawFd, IntoRawFd};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -23,8 +23,8 @@ use super::event::Event;
 use super::read_buffer::{Next, ReadBuffer};
 use super::read_pool::ReadPool;
 use crate::base::limits::{
-    CONNECTION_IDLE_MS_MAX, READ_CARRIED_BYTES_MAX, SOCKET_STALL_MS_MAX, SOCKET_WRITE_BYTES_MAX,
-    SOCKET_WRITE_PIECES_MAX,
+    KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES, READ_CARRIED_BYTES_MAX,
+    SOCKET_STALL_MS_MAX, SOCKET_WRITE_BYTES_MAX, SOCKET_WRITE_PIECES_MAX,
 };
 use crate::kafka::frame::LENGTH_BYTES;
 
@@ -53,15 +53,20 @@ pub fn check_free(address: SocketAddr) -> io::Result<()> {
 
 /// A listening socket of one shard.
 #[derive(Debug)]
-pub struct Listener(TcpListener);
+pub struct Listener {
+    socket: TcpListener,
+    /// How long its connections may be idle.
+    idle: Option<Duration>,
+}
 
 impl Listener {
-    /// Listens on `address`; several shards may listen on one port (SO_REUSEPORT).
+    /// Listens on `address`; several shards may listen on one port (SO_REUSEPORT). Connections
+    /// may be idle for `idle_ms`, or for ever if that is negative.
     #[allow(
         unsafe_code,
         reason = "glommio's own bind leaves out SO_REUSEADDR, and takes no other socket"
     )]
-    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+    pub fn bind(address: SocketAddr, idle_ms: i64) -> io::Result<Listener> {
         let family = match address {
             SocketAddr::V4(_) => AddressFamily::INET,
             SocketAddr::V6(_) => AddressFamily::INET6,
@@ -72,12 +77,13 @@ impl Listener {
         // kernel keeps for a minute, would make `check_free` refuse the next start.
         sockopt::set_socket_reuseaddr(&socket, true)?;
         sockopt::set_socket_reuseport(&socket, true)?;
+        find_gone_peers(&socket)?;
         rustix::net::bind(&socket, &address)?;
         rustix::net::listen(&socket, BACKLOG)?;
         // SAFETY: the descriptor is open, a listening socket, and given away here.
-        Ok(Listener(unsafe {
-            TcpListener::from_raw_fd(socket.into_raw_fd())
-        }))
+        let socket = unsafe { TcpListener::from_raw_fd(socket.into_raw_fd()) };
+        let idle = u64::try_from(idle_ms).ok().map(Duration::from_millis);
+        Ok(Listener { socket, idle })
     }
 
     /// The next connection. One that its peer has already given up is passed over.
@@ -86,12 +92,25 @@ impl Listener {
     /// That of accepting, which is about this host and not about a peer.
     pub async fn accept(&self) -> io::Result<Connection> {
         loop {
-            let stream = self.0.accept().await.map_err(io::Error::from)?;
-            if let Ok(connection) = Connection::new(stream) {
+            let stream = self.socket.accept().await.map_err(io::Error::from)?;
+            if let Ok(connection) = Connection::new(stream, self.idle) {
                 return Ok(connection);
             }
         }
     }
+}
+
+/// Has the kernel probe connections, which inherit it, when nothing comes or goes: a peer that
+/// has gone without a word is found also where connections may be idle for ever.
+///
+/// Kafka and Redpanda do so with the times of the host, which are two hours by default. What
+/// is not set is TCP_USER_TIMEOUT: it would end a consumer that is busy with what it
+/// has and leaves the next response in its socket meanwhile.
+fn find_gone_peers(socket: &OwnedFd) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, Duration::from_secs(KEEPALIVE_IDLE_S))?;
+    sockopt::set_tcp_keepintvl(socket, Duration::from_secs(KEEPALIVE_INTERVAL_S))?;
+    sockopt::set_tcp_keepcnt(socket, KEEPALIVE_PROBES)
 }
 
 /// A connected socket; clones are the same socket.
@@ -104,14 +123,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream) -> io::Result<Connection> {
+    fn new(stream: TcpStream, idle: Option<Duration>) -> io::Result<Connection> {
         stream.set_nodelay(true).map_err(io::Error::from)?;
         stream
             .set_write_timeout(Some(Duration::from_millis(SOCKET_STALL_MS_MAX)))
             .map_err(io::Error::from)?;
-        stream
-            .set_read_timeout(Some(Duration::from_millis(CONNECTION_IDLE_MS_MAX)))
-            .map_err(io::Error::from)?;
+        stream.set_read_timeout(idle).map_err(io::Error::from)?;
         let peer = stream.peer_addr().map_err(io::Error::from)?;
         Ok(Connection {
             stream: Rc::new(RefCell::new(stream)),
@@ -160,7 +177,8 @@ impl Connection {
         pool: &ReadPool,
     ) -> Poll<io::Result<Option<usize>>> {
         let read = pool.with_chunk(|chunk| {
-            let n = ready!(self.poll_read(cx, buffer.offer(chunk)))?;
+            let room = buffer.offer(chunk, pool.is_short_of_leases());
+            let n = ready!(self.poll_read(cx, room))?;
             if n > 0 {
                 buffer.take(chunk, n);
             }

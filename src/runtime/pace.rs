@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::sleep_ms;
+use super::tasks::{self, Driver};
 
 /// Longest sleep of an executor that has work to do.
 const PERIOD: Duration = Duration::from_millis(5);
@@ -67,27 +68,31 @@ impl Pacemaker {
 }
 
 /// An executor's membership.
-pub struct Member(Arc<AtomicBool>);
+pub struct Member {
+    ended: Arc<AtomicBool>,
+    task: Driver,
+}
 
 impl Pace {
     /// Has the executor of this thread woken from now on.
     pub fn join(self) -> Member {
         let ended = Arc::new(AtomicBool::new(false));
         let flag = ended.clone();
-        super::spawn(async move {
+        let task = tasks::drive(async move {
             let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
             // Nobody listens any more only when the process ends.
             let _ = self.0.send(Paced { waker, ended: flag });
             pending::<()>().await;
         });
-        Member(ended)
+        Member { ended, task }
     }
 }
 
 impl Member {
     /// Ends it, before the executor does: what is gone must not be woken.
     pub async fn leave(self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.ended.store(true, Ordering::SeqCst);
         sleep_ms(4 * PERIOD.as_millis() as u64).await;
+        self.task.end().await;
     }
 }

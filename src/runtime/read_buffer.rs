@@ -1,6 +1,7 @@
 //! What was read from a connection, as frames. Reads bring many small frames at a time into a
 //! chunk that all connections share; of a frame whose end is still to come, little is moved
-//! and much is not: its rest is then read behind it, and no further than its end.
+//! and much is not: its rest is then read behind it, and no further than its end. A frame that
+//! fits no chunk needs memory of its own, and while that is waited for little of it is here.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -33,7 +34,8 @@ pub enum ReadError {
     },
 }
 
-/// A frame that has begun and holds memory of a share until it has ended.
+/// A frame that has begun and holds memory of a share until it has ended, with room for its
+/// rest: what comes next is the peer's turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Begun {
     /// Which one of this connection; they are counted.
@@ -57,6 +59,10 @@ pub struct ReadBuffer {
     error: Option<ReadError>,
     /// How much to read at a time, learnt from how much there was.
     offer: usize,
+    /// How much the last read could bring, if it was not held back.
+    offered: Option<usize>,
+    /// The last frame had memory of its own, and the next may as well.
+    expects_lease: bool,
     frame_bytes_max: usize,
     frames: u64,
     state: Rc<Cell<Option<Begun>>>,
@@ -102,6 +108,8 @@ impl ReadBuffer {
             carried: Vec::new(),
             error: None,
             offer: READ_BYTES_MIN,
+            offered: None,
+            expects_lease: false,
             frame_bytes_max: pool.frame_bytes_max(),
             frames: 0,
             state: begun,
@@ -184,6 +192,10 @@ impl ReadBuffer {
             self.error = cut(behind, self.frame_bytes_max)
                 .err()
                 .map(|(_, error)| error);
+            if begun.share != Share::Chunks {
+                self.expects_lease = true;
+                self.offer = READ_BYTES_MIN;
+            }
             begun.memory.truncate(frame);
             self.ready = freeze(begun.memory, begun.token);
             self.frames += 1;
@@ -192,17 +204,27 @@ impl ReadBuffer {
     }
 
     /// Where to read into in `chunk`: behind the place for what is carried.
-    pub(super) fn offer<'a>(&self, chunk: &'a mut Lease) -> &'a mut [u8] {
+    ///
+    /// The beginning of a frame that needs memory of its own would keep the chunk from others
+    /// for as long as that is waited for. So where one may follow, or `is_short` tells that
+    /// such memory is waited for, no more is read than could be carried.
+    pub(super) fn offer<'a>(&mut self, chunk: &'a mut Lease, is_short: bool) -> &'a mut [u8] {
         let from = self.carried.len();
         let end = chunk.memory.len() - READ_IN_PLACE_BYTES_MAX;
-        let room = chunk.memory.get_mut(from..end.min(from + self.offer));
-        room.unwrap_or_default()
+        let mut end = end.min(from + self.offer);
+        self.offered = None;
+        if is_short || self.expects_lease {
+            let frame = frame_bytes(&self.carried).unwrap_or_default();
+            end = end.min(frame + READ_CARRIED_BYTES_MAX);
+        } else {
+            self.offered = Some(end - from);
+        }
+        chunk.memory.get_mut(from..end).unwrap_or_default()
     }
 
     /// Takes what was read: `n` bytes of what was offered in `chunk`.
     pub(super) fn take(&mut self, chunk: &mut Lease, n: usize) {
-        let offered = self.offer(chunk).len();
-        self.learn(n, offered);
+        self.learn(n);
         let carried = std::mem::take(&mut self.carried);
         let end = carried.len() + n;
         chunk.memory[..carried.len()].copy_from_slice(&carried);
@@ -214,6 +236,7 @@ impl ReadBuffer {
             self.carried = read[whole..].to_vec();
         }
         if whole > 0 {
+            self.expects_lease = false;
             let frames = chunk.memory.split_to(whole);
             self.ready = freeze(frames, chunk.token.clone());
             self.frames += 1;
@@ -261,7 +284,10 @@ impl ReadBuffer {
         })
     }
 
-    fn learn(&mut self, n: usize, offered: usize) {
+    fn learn(&mut self, n: usize) {
+        let Some(offered) = self.offered else {
+            return;
+        };
         if n == offered {
             self.offer = (self.offer * 2).min(READ_BYTES_MAX);
         } else if n < offered / 8 {
@@ -269,8 +295,10 @@ impl ReadBuffer {
         }
     }
 
+    /// Nothing is due from the peer while the broker has no memory for the rest of a frame.
     fn tell(&self) {
-        self.state.set(self.begun.as_ref().map(|begun| Begun {
+        let due = self.begun.as_ref().filter(|b| b.filled < b.memory.len());
+        self.state.set(due.map(|begun| Begun {
             number: self.frames,
             bytes: begun.filled,
             share: begun.share,

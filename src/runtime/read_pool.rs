@@ -12,7 +12,10 @@
 //!
 //! Nobody who holds memory waits for more of the same share, and who waits for a share of its
 //! own while holding a part of a chunk waits for holders who need no chunks. So the waits have
-//! an order, and end as long as each holder goes on; `server/stall.rs` sees to that.
+//! an order, and end as long as each holder goes on; `server/stall.rs` sees to that. As it is
+//! not the peer's fault that the broker has no memory, nobody is ended for waiting; instead
+//! little is read of what may need such memory once it is short (`read_buffer.rs`), so the
+//! chunks are not kept from others meanwhile.
 
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,6 +94,11 @@ impl ReadPool {
     /// Whether somebody waits for memory of `share`.
     pub fn is_short(&self, share: Share) -> bool {
         self.shelf(share).units.is_short()
+    }
+
+    /// Whether somebody waits for memory of a request's own.
+    pub(super) fn is_short_of_leases(&self) -> bool {
+        self.requests.units.is_short() || self.large_requests.units.is_short()
     }
 
     /// Runs `read` on the open chunk, if it has room or another can be opened at once.

@@ -13,6 +13,7 @@ use anyhow::Context;
 
 use super::data_dir::DataDir;
 use super::disk;
+use super::steps::step;
 use crate::base::SegmentId;
 use crate::shard::{Assembly, earliest};
 use crate::wal::{
@@ -157,7 +158,9 @@ fn recover_one(
     // An error means that nobody listens any more; the result says enough.
     let _ = out.send(found);
     let recovered = recovery.finish();
+    step!("recovery.read");
     flush(dir, &recovered)?;
+    step!("recovery.flushed");
     tell(wal, &recovered);
     Ok(recovered)
 }

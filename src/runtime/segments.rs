@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::data_dir::{replace_file, sync_dir};
+use super::data_dir::{is_full, replace_file, sync_dir};
 use super::disk;
 use super::handle::ShardHandle;
+use super::steps::step;
 use super::{buffer, process};
 use crate::base::SegmentId;
 use crate::base::limits::KIB;
@@ -21,7 +22,7 @@ pub async fn drive(shard: ShardHandle) {
     loop {
         while let Some((wal, work)) = shard.with(|core, _| core.poll_segment()) {
             let shard = shard.clone();
-            glommio::spawn_local(async move { perform(&shard, wal, work).await }).detach();
+            super::spawn(async move { perform(&shard, wal, work).await });
         }
         shard.segment_work.wait().await;
     }
@@ -34,6 +35,7 @@ async fn perform(shard: &ShardHandle, wal: u16, work: SegmentWork) {
             if let Err(error) = write_header(shard, wal, slot, &*bytes).await {
                 process::abort("writing the header of a WAL segment failed", &error);
             }
+            step!("segment.headed");
             shard.with(|core, _| core.on_header_written(slot));
         }
         SegmentWork::WriteManifest { bytes } => write_manifest(shard, wal, bytes).await,
@@ -50,7 +52,10 @@ async fn prepare(shard: &ShardHandle, wal: u16, slot: u32, bytes: u32) {
         .spawn_blocking(move || disk::create_zeroed(&target, u64::from(bytes)))
         .await;
     match created {
-        Ok(()) => shard.with(|core, _| core.on_prepared(slot)),
+        Ok(()) => {
+            step!("segment.prepared");
+            shard.with(|core, _| core.on_prepared(slot));
+        }
         Err(error) => {
             tracing::warn!(path = %path.display(), %error,
                 "cannot create a WAL segment; producers are held back until there is room");
@@ -72,7 +77,10 @@ async fn write_manifest(shard: &ShardHandle, wal: u16, bytes: Vec<u8>) {
         .spawn_blocking(move || replace_manifest(&path, &bytes))
         .await;
     match written {
-        Ok(()) => shard.with(|core, _| core.on_manifest_written(wal)),
+        Ok(()) => {
+            step!("manifest.replaced");
+            shard.with(|core, _| core.on_manifest_written(wal));
+        }
         Err(error) if is_no_room(&error) => {
             tracing::warn!(wal, %error, "no room for the manifest of a WAL; trying again");
             shard.with(|core, _| core.on_manifest_failed(wal));
@@ -106,7 +114,10 @@ async fn shorten(shard: &ShardHandle, wal: u16, slot: u32, bytes: u32) {
         .spawn_blocking(move || disk::shorten(&target, u64::from(bytes)))
         .await;
     match shortened {
-        Ok(()) => shard.with(|core, _| core.on_shortened(wal, slot)),
+        Ok(()) => {
+            step!("segment.shortened");
+            shard.with(|core, _| core.on_shortened(wal, slot));
+        }
         Err(error) if is_no_room(&error) => {
             tracing::warn!(path = %path.display(), %error,
                 "cannot give back what is unused of a WAL segment; trying again");
@@ -125,23 +136,23 @@ async fn delete(shard: &ShardHandle, wal: u16, slot: u32) {
     let removed = glommio::executor()
         .spawn_blocking(move || match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => sync_dir(&dir),
+            _ => {
+                step!("segment.removed");
+                sync_dir(&dir)
+            }
         })
         .await;
     if let Err(error) = removed {
         tracing::warn!(wal, slot, %error, "cannot remove a WAL segment that is not needed");
     }
+    step!("segment.deleted");
     shard.with(|core, _| core.on_deleted(wal, slot));
 }
 
 /// No space, or no descriptor: both may come back, and nothing is half done.
 fn is_no_room(error: &io::Error) -> bool {
     let no_descriptor = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
-    no_descriptor
-        || matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
+    no_descriptor || is_full(error)
 }
 
 /// Gives back segments of other shards' WALs that are needed here no more, for the
@@ -157,6 +168,7 @@ pub async fn drive_releases(shard: ShardHandle) {
 
 async fn release(shard: &ShardHandle, keeper: crate::base::ShardId, segment: SegmentId) {
     shard.files.forget(segment);
+    step!("segment.released");
     shard
         .ask(keeper, crate::shard::ShardRequest::ReleaseSegment(segment))
         .await;

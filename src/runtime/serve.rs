@@ -8,6 +8,7 @@ use std::task::Poll;
 use futures_lite::future;
 
 use super::handle::ShardHandle;
+use super::steps::step;
 use super::{ahead, catalog, groups, lookup, read, sleep_ms};
 use crate::base::{Lsn, TopicPartition};
 use crate::kafka::ErrorCode;
@@ -93,6 +94,7 @@ async fn delete_records(
         }));
     }
     shard.durable(last).await;
+    step!("records.deleted");
     results
 }
 

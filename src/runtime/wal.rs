@@ -3,25 +3,24 @@
 
 use std::rc::Rc;
 
-use super::buffer::BlockBuffers;
 use super::handle::ShardHandle;
 use super::process;
+use super::steps::step;
 use crate::wal::BlockPlan;
 
 /// Writes what there is to write, for the shard's life.
 pub async fn drive(shard: ShardHandle) {
-    let buffers = Rc::new(BlockBuffers::here());
     loop {
         while let Some(plan) = shard.poll_write() {
-            let (shard, buffers) = (shard.clone(), buffers.clone());
-            glommio::spawn_local(async move { write(&shard, &buffers, plan).await }).detach();
+            let shard = shard.clone();
+            super::spawn(async move { write(&shard, plan).await });
         }
         shard.wal_work.wait().await;
     }
 }
 
-async fn write(shard: &ShardHandle, buffers: &BlockBuffers, plan: BlockPlan) {
-    let mut block = buffers.allocate(plan.bytes);
+async fn write(shard: &ShardHandle, plan: BlockPlan) {
+    let mut block = shard.buffers.allocate(plan.bytes);
     plan.copy_to(block.as_bytes_mut());
     let (lsn, segment, slot, offset) = (plan.lsn, plan.segment, plan.slot, plan.offset);
     // The records' own memory, the clients' read buffers, is free from here on.
@@ -35,5 +34,7 @@ async fn write(shard: &ShardHandle, buffers: &BlockBuffers, plan: BlockPlan) {
         let path = shard.files.path(segment.wal, slot);
         process::abort(&format!("writing to {} failed", path.display()), &error);
     }
-    shard.on_written(lsn, buffers.share(block));
+    step!("block.written");
+    shard.on_written(lsn, shard.buffers.share(block));
+    step!("block.reported");
 }

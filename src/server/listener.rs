@@ -22,6 +22,9 @@ const LOOK_MS: u64 = 250;
 /// How long a stop waits for connections to end, milliseconds.
 const DRAIN_MS_MAX: u64 = 5000;
 
+/// How long those that are cut off then may take, milliseconds.
+const CUT_OFF_MS_MAX: u64 = 1000;
+
 type Connections = Rc<RefCell<HashMap<u64, (Connection, Rc<Activity>)>>>;
 
 /// Accepts and serves connections on this shard until the broker stops.
@@ -29,22 +32,27 @@ pub async fn serve(services: Services) -> anyhow::Result<()> {
     let shard = services.shard.clone();
     let settings = &services.broker.settings;
     let address = settings.listen_of(shard.id());
-    let listener =
-        Listener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    let listener = Listener::bind(address, settings.connections_max_idle_ms)
+        .with_context(|| format!("cannot listen on {address}"))?;
     tracing::info!(shard = shard.id().0, %address, "listening");
+    let mut drivers = Vec::new();
     if shard.id() == ShardId(0) {
         let shard = shard.clone();
-        crate::runtime::spawn(async move {
+        drivers.push(crate::runtime::drive(async move {
             signals::wait_for_stop().await;
             tracing::info!("told to stop; finishing what was begun");
             shard.stop_all().await;
-        });
+        }));
     }
     let connections = Connections::default();
-    crate::runtime::spawn(look_for_stalls(services.clone(), connections.clone()));
+    let stalls = look_for_stalls(services.clone(), connections.clone());
+    drivers.push(crate::runtime::drive(stalls));
     future::or(accept(&listener, &services, &connections), shard.stopped()).await;
     drop(listener);
     drain(&connections).await;
+    for driver in drivers {
+        driver.end().await;
+    }
     Ok(())
 }
 
@@ -107,23 +115,24 @@ async fn look_for_stalls(services: Services, connections: Connections) {
     }
 }
 
+fn open(connections: &Connections) -> Vec<Connection> {
+    let connections = connections.borrow();
+    connections.values().map(|(c, _)| c.clone()).collect()
+}
+
 async fn drain(connections: &Connections) {
-    let open: Vec<Connection> = connections
-        .borrow()
-        .values()
-        .map(|(c, _)| c.clone())
-        .collect();
-    for connection in open {
+    for connection in open(connections) {
         connection.stop_reading().await;
     }
-    for _ in 0..DRAIN_MS_MAX / 5 {
-        if connections.borrow().is_empty() {
-            return;
-        }
-        crate::runtime::sleep_ms(5).await;
+    let all_ended = || connections.borrow().is_empty();
+    if crate::runtime::within(DRAIN_MS_MAX, all_ended).await {
+        return;
     }
-    tracing::debug!(
-        left = connections.borrow().len(),
-        "connections cut off at the stop"
-    );
+    // Those who do not read what they asked for.
+    let left = open(connections);
+    tracing::info!(connections = left.len(), "cut off at the stop");
+    for connection in left {
+        connection.shutdown().await;
+    }
+    crate::runtime::within(CUT_OFF_MS_MAX, all_ended).await;
 }

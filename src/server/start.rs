@@ -13,6 +13,7 @@ use super::{Services, listener};
 use crate::base::ShardId;
 use crate::base::limits::FETCH_SESSIONS_MAX;
 use crate::config::Settings;
+use crate::runtime::audit::Descriptors;
 use crate::runtime::data_dir::DataDir;
 use crate::runtime::handle::ShardHandle;
 use crate::runtime::launch::{self, Shared};
@@ -31,6 +32,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
             format!("cannot listen on {address}; choose another address with --listen, or stop what uses it")
         })?;
     }
+    let descriptors = Descriptors::now();
     let data_dir = DataDir::open(&settings.data_dir, settings.cores, process::random())?;
     let mode =
         disk::probe_mode(&data_dir.lock_path()).context("cannot write to the data directory")?;
@@ -69,6 +71,8 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         on_shard: Arc::new(move |shard| Box::pin(listener::serve(services(shard, broker.clone())))),
     };
     launch::run(starts, &shared)?;
+    drop(data_dir);
+    descriptors.look_for_others();
     tracing::info!("stopped");
     Ok(())
 }

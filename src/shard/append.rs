@@ -8,6 +8,7 @@ use super::state::{Held, Shard};
 use crate::base::mark::mark;
 use crate::base::{Lsn, Now, TopicPartition};
 use crate::kafka::ErrorCode;
+use crate::kafka::batch::crc_matches;
 use crate::partition::{AppendError, Appended as Placed, Origin, ProducerBatch, Verdict};
 use crate::wal::{self, Priority, Record};
 
@@ -108,14 +109,15 @@ impl Shard {
     }
 
     /// Keeps what a client has in flight behind its refused batch from getting in first,
-    /// unless the partition sees to that.
+    /// unless the partition sees to that. What a damaged batch says of itself tells nothing.
     fn note_refused(&mut self, now: Now, tp: TopicPartition, batch: &[u8]) {
         let held = self.partitions.get(&tp);
         let is_known = |id| held.is_some_and(|held| held.log.knows_producer(id));
         if let Some(first) = ProducerBatch::of_refused(batch)
             && !is_known(first.producer_id)
+            && crc_matches(batch)
         {
-            self.refused.note(now.mono_ms, tp, &first);
+            self.refused.note_claimed(now.mono_ms, tp, &first);
         }
     }
 

@@ -177,3 +177,41 @@ fn batches(now: Now, records: &[Bytes]) -> Vec<Bytes> {
     }
     batches
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::batch::HEADER_BYTES;
+    use crate::kafka::record::RecordIter;
+
+    #[test]
+    fn records_are_cut_into_batches_of_a_bounded_size() {
+        let now = Now {
+            wall_ms: 5,
+            mono_ms: 0,
+        };
+        // Sizes of the records, and how many of them each batch has.
+        let table: [(&[usize], &[usize]); 6] = [
+            (&[], &[]),
+            (&[10], &[1]),
+            (&[BATCH_BYTES / 2, BATCH_BYTES / 2], &[2]),
+            (&[BATCH_BYTES / 2, BATCH_BYTES / 2 + 1], &[1, 1]),
+            (&[BATCH_BYTES + 1, 1, 1], &[1, 2]),
+            (&[1, BATCH_BYTES, 1, BATCH_BYTES - 1, 1], &[1, 1, 2, 1]),
+        ];
+        for (sizes, expected) in table {
+            let records = sizes.iter().zip(0..);
+            let records: Vec<Bytes> = records.map(|(&len, i)| vec![i; len].into()).collect();
+            let batches = batches(now, &records);
+            let values = |batch: &Bytes| -> Vec<Bytes> {
+                let section = &batch[HEADER_BYTES..];
+                let values = RecordIter::new(section).map(|record| record.unwrap().value.unwrap());
+                values.map(Bytes::copy_from_slice).collect()
+            };
+            let found: Vec<Vec<Bytes>> = batches.iter().map(values).collect();
+            let counts: Vec<usize> = found.iter().map(Vec::len).collect();
+            assert_eq!(counts, expected, "{sizes:?}");
+            assert!(found.concat() == records, "{sizes:?}");
+        }
+    }
+}

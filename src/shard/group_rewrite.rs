@@ -21,10 +21,8 @@ use crate::wal::Priority;
 
 /// A log is written again when it is this many times as large as what is live in it.
 const REWRITE_LIVE_PARTS: u64 = 3;
-/// Segments that hold nothing but such logs are freed when they are so many, and so many times
-/// as large as what must be written again for that.
-const REWRITE_SEGMENTS_MIN: usize = 2;
-/// See [`REWRITE_SEGMENTS_MIN`].
+/// Segments that hold nothing but such logs are freed when they are so many times as large as
+/// what must be written again for that.
 const REWRITE_GAIN_MIN: u64 = 2;
 /// Bytes of records in one batch that is written again.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -40,58 +38,92 @@ pub enum GroupRewriteStep {
     Done,
 }
 
-/// The rewriting of some coordinators' logs, one after the other.
+/// The rewriting of some coordinators' logs.
 #[derive(Debug)]
 pub struct GroupRewrite {
+    stage: Stage,
+    /// Those that are yet to be written again.
     partitions: Vec<i32>,
     current: Option<Rewriting>,
+    /// Those that were, and where they begin from then on.
+    to_trim: Vec<(i32, i64)>,
 }
 
+/// One log that is written again.
 #[derive(Debug)]
 struct Rewriting {
     partition: i32,
     batches: VecDeque<Bytes>,
-    /// Where the rewritten log begins.
     trim_to: i64,
-    stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Append,
     Trim,
+    /// So many more times: the first may have to write checkpoints before a segment can go.
+    Reclaim(u8),
 }
 
 impl GroupRewrite {
+    fn new(partitions: BTreeSet<i32>) -> GroupRewrite {
+        GroupRewrite {
+            stage: Stage::Append,
+            partitions: partitions.into_iter().collect(),
+            current: None,
+            to_trim: Vec::new(),
+        }
+    }
+
     /// Goes on as far as it can.
     pub fn step(&mut self, shard: &mut Shard, now: Now) -> GroupRewriteStep {
-        loop {
-            let Some(current) = &mut self.current else {
-                let Some(partition) = self.partitions.pop() else {
-                    shard.on_group_logs_rewritten();
+        let (went_on, next) = match self.stage {
+            Stage::Append => (self.append(shard, now), Stage::Trim),
+            Stage::Trim => (self.trim(shard), Stage::Reclaim(1)),
+            Stage::Reclaim(left) => {
+                shard.reclaim_free();
+                let Some(left) = left.checked_sub(1) else {
+                    shard.groups.rewriting = false;
                     return GroupRewriteStep::Done;
                 };
-                self.current = shard.begin_group_rewrite(now, partition);
-                continue;
-            };
-            match current.stage {
-                Stage::Append => match shard.append_rewritten(now, current) {
-                    Some(lsn) => {
-                        current.stage = Stage::Trim;
-                        return GroupRewriteStep::Durable(lsn);
-                    }
-                    None => return GroupRewriteStep::Retry,
-                },
-                Stage::Trim => {
-                    let tp = offsets_partition(current.partition);
-                    if shard.log_start(tp, current.trim_to).is_err() {
-                        mark!("shard.groups.no-room-to-trim");
-                        return GroupRewriteStep::Retry;
-                    }
-                    self.current = None;
-                }
+                (Some(()), Stage::Reclaim(left))
             }
+        };
+        if went_on.is_none() {
+            return GroupRewriteStep::Retry;
         }
+        self.stage = next;
+        GroupRewriteStep::Durable(shard.last_lsn)
+    }
+
+    /// Writes all of them; `None` when there is no room.
+    fn append(&mut self, shard: &mut Shard, now: Now) -> Option<()> {
+        loop {
+            if let Some(current) = &mut self.current {
+                shard.append_rewritten(now, current)?;
+                self.to_trim.push((current.partition, current.trim_to));
+            }
+            let Some(partition) = self.partitions.pop() else {
+                self.current = None;
+                return Some(());
+            };
+            self.current = shard.begin_group_rewrite(now, partition);
+        }
+    }
+
+    /// Drops what came before, now that what stands for it is durable.
+    fn trim(&mut self, shard: &mut Shard) -> Option<()> {
+        while let Some(&(partition, trim_to)) = self.to_trim.last() {
+            if shard
+                .log_start(offsets_partition(partition), trim_to)
+                .is_err()
+            {
+                mark!("shard.groups.no-room-to-trim");
+                return None;
+            }
+            self.to_trim.pop();
+        }
+        Some(())
     }
 }
 
@@ -108,10 +140,7 @@ impl Shard {
         }
         mark!("shard.groups.rewrite");
         self.groups.rewriting = true;
-        Some(GroupRewrite {
-            partitions: partitions.into_iter().collect(),
-            current: None,
-        })
+        Some(GroupRewrite::new(partitions))
     }
 
     /// Logs that hold much more than what is live.
@@ -151,14 +180,12 @@ impl Shard {
                 }
             }
         }
-        let mut segments = 0;
         let (mut gain, mut partitions) = (0, BTreeSet::new());
         for segment in self.wal.live_segments().filter(|s| s.end_lsn.is_some()) {
             if let Some((batches, here)) = own.get(&segment.id)
                 && *batches == self.needs.batches(segment.id)
                 && !here.is_empty()
             {
-                segments += 1;
                 gain += u64::from(segment.bytes_used);
                 partitions.extend(here);
             }
@@ -167,7 +194,7 @@ impl Shard {
             .iter()
             .map(|p| self.group_rewriting_bytes(*p))
             .sum();
-        if segments < REWRITE_SEGMENTS_MIN || gain <= REWRITE_GAIN_MIN * cost {
+        if gain <= REWRITE_GAIN_MIN * cost {
             partitions.clear();
         }
         partitions.extend(foreign);
@@ -215,18 +242,14 @@ impl Shard {
             partition,
             batches,
             trim_to,
-            stage: Stage::Append,
         })
     }
 
-    /// Appends what is left to write again; `None` when there is no room.
-    fn append_rewritten(&mut self, now: Now, rewriting: &mut Rewriting) -> Option<Lsn> {
+    /// Appends what is left to write again of one log; `None` when there is no room.
+    fn append_rewritten(&mut self, now: Now, rewriting: &mut Rewriting) -> Option<()> {
         while let Some(batch) = rewriting.batches.front() {
-            if self
-                .wal
-                .can_append(batch.len(), Priority::Internal)
-                .is_err()
-            {
+            let room = self.wal.can_append(batch.len(), Priority::Internal);
+            if room.is_err() {
                 mark!("shard.groups.no-room-to-rewrite");
                 return None;
             }
@@ -236,11 +259,6 @@ impl Shard {
         if let Some(hosted) = self.groups.hosted.get_mut(&rewriting.partition) {
             hosted.rewriting = false;
         }
-        // What stood before must be durable as well before it is dropped.
-        Some(self.last_lsn)
-    }
-
-    fn on_group_logs_rewritten(&mut self) {
-        self.groups.rewriting = false;
+        Some(())
     }
 }

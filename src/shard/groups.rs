@@ -347,3 +347,6 @@ pub(super) fn batch_of(now: Now, records: &[GroupRecord]) -> Bytes {
     }
     builder.build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,24 +45,9 @@ fn index_bytes(batches: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-    use crate::base::limits::WAL_SEGMENT_BYTES_MIN;
-    use crate::base::{LogConfig, Now, ShardId, TopicId, TopicPartition};
-    use crate::catalog::BrokerDefaults;
-    use crate::kafka::record::BatchBuilder;
-    use crate::shard::{Assembly, Blocked, Shard, ShardConfig};
-    use crate::wal::{Recovered, SegmentWork, WalConfig};
-
-    const NOW: Now = Now {
-        wall_ms: 0,
-        mono_ms: 0,
-    };
-    const TP: TopicPartition = TopicPartition {
-        topic: TopicId([1; 16]),
-        partition: 0,
-    };
+    use crate::shard::tests::{Bench, NOW, TP, batch, config};
+    use crate::shard::{Blocked, ShardConfig};
 
     #[test]
     fn the_index_borrows_from_the_tail_up_to_a_bound() {
@@ -83,70 +68,22 @@ mod tests {
         assert!(memory.is_full(u64::MAX));
     }
 
-    /// A shard with one partition and an index for as many batches as these bytes hold.
-    fn shard(index_bytes: usize) -> Shard {
-        let config = ShardConfig {
-            id: ShardId(0),
-            shards: 1,
-            leader_epoch: 1,
-            index_bytes,
-            tail_bytes: 0,
-            read_ahead_bytes: 0,
-            producer_expiration_ms: 1000,
-            groups: crate::group::GroupConfig::default(),
-        };
-        let recovered = Assembly::default().finish(BrokerDefaults::default(), NOW, &[config]);
-        let segment_bytes = WAL_SEGMENT_BYTES_MIN as u32;
-        let wal_config = WalConfig {
-            wal: 0,
-            segment_bytes,
-            disk_bytes_max: 4 * u64::from(segment_bytes),
-            run_seed: 1,
-        };
-        let recovered = recovered.unwrap().remove(0);
-        let mut shard = recovered
-            .open(wal_config, Recovered::fresh(0), Vec::new())
-            .unwrap();
-        shard.create_partition(TP, LogConfig::default());
-        drain(&mut shard);
-        shard
-    }
-
-    /// Carries out all work on a disk that does what it is told.
-    fn drain(shard: &mut Shard) {
-        while let Some((wal, work)) = shard.poll_segment() {
-            match work {
-                SegmentWork::Prepare { slot, .. } => shard.on_prepared(slot),
-                SegmentWork::WriteHeader { slot, .. } => shard.on_header_written(slot),
-                SegmentWork::WriteManifest { .. } => shard.on_manifest_written(wal),
-                SegmentWork::Shorten { slot, .. } => shard.on_shortened(wal, slot),
-                SegmentWork::Delete { slot } => shard.on_deleted(wal, slot),
-            }
-        }
-        while let Some(plan) = shard.poll_write() {
-            let mut block = vec![0; plan.bytes];
-            plan.copy_to(&mut block);
-            shard.on_written(NOW, plan.lsn, Bytes::from(block));
-        }
-    }
-
     #[test]
     fn producers_wait_when_the_index_is_full_and_go_on_when_something_is_deleted() {
-        let mut shard = shard(3 * INDEX_BYTES_PER_BATCH);
-        let batch = BatchBuilder::new(0).record(0, None, Some(b"value")).build();
+        let mut bench = Bench::new(ShardConfig {
+            index_bytes: 3 * INDEX_BYTES_PER_BATCH,
+            ..config()
+        });
         for expected in 0..3 {
-            let appended = shard.append(NOW, TP, &batch).expect("there is room");
-            assert_eq!(appended.result.base_offset, expected);
-            drain(&mut shard);
+            assert_eq!(bench.append(b"value"), expected);
         }
-        assert_eq!(shard.append(NOW, TP, &batch).unwrap_err(), Blocked::Full);
-        let message = shard.no_room().message.unwrap_or_default();
+        let append = |bench: &mut Bench| bench.shard.append(NOW, TP, &batch(b"value"));
+        assert_eq!(append(&mut bench).unwrap_err(), Blocked::Full);
+        let message = bench.shard.no_room().message.unwrap_or_default();
         assert!(message.contains("--memory"), "{message}");
-        shard.delete_records(TP, 1).unwrap().unwrap();
-        drain(&mut shard);
-        let appended = shard.append(NOW, TP, &batch).expect("there is room again");
-        assert_eq!(appended.result.base_offset, 3);
-        drain(&mut shard);
-        assert_eq!(shard.append(NOW, TP, &batch).unwrap_err(), Blocked::Full);
+        bench.shard.delete_records(TP, 1).unwrap().unwrap();
+        bench.drain();
+        assert_eq!(bench.append(b"value"), 3, "there is room again");
+        assert_eq!(append(&mut bench).unwrap_err(), Blocked::Full);
     }
 }

@@ -47,3 +47,6 @@ pub use slots::SegmentSlots;
 pub use state::{Shard, ShardConfig};
 pub use upkeep::{Due, Upkeep};
 pub use waiters::WaiterId;
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,10 @@
 //! segment, though it is no data (producers, epochs, the catalogue), is written again
 //! at the end of the WAL first.
 
+use std::collections::BTreeMap;
+
 use super::append::Blocked;
+use super::segments::SegmentNeeds;
 use super::state::{CATALOG_LOG, Shard};
 use crate::base::mark::mark;
 use crate::base::{Lsn, Now, SegmentId, ShardId, TopicPartition};
@@ -175,10 +178,10 @@ impl Shard {
         }
     }
 
-    fn reclaim_free(&mut self) {
+    pub(super) fn reclaim_free(&mut self) {
         let own: Vec<LiveSegment> = self.wal.live_segments().filter(is_sealed).collect();
         for segment in own {
-            if self.is_free(segment.id) {
+            if is_free(&self.needs, &self.lent, segment.id) {
                 self.reclaim_own(segment.id);
             }
         }
@@ -192,10 +195,6 @@ impl Shard {
             (segments + 1, bytes + segment.bytes_used as usize)
         });
         segments >= REWRITE_SEGMENTS_MIN && bytes > REWRITE_GAIN_MIN * self.rewriting_bytes()
-    }
-
-    fn is_free(&self, segment: SegmentId) -> bool {
-        !self.needs.needs(segment) && !self.lent.contains_key(&segment)
     }
 
     fn reclaim_own(&mut self, segment: SegmentId) {
@@ -220,16 +219,10 @@ impl Shard {
     }
 
     fn reclaim_adopted(&mut self) {
-        let mut free = Vec::new();
-        for wal in self.adopted.values() {
-            free.extend(
-                wal.live_segments()
-                    .map(|s| s.id)
-                    .filter(|id| self.is_free(*id)),
-            );
-        }
-        for segment in free {
-            if let Some(wal) = self.adopted.get_mut(&segment.wal) {
+        for wal in self.adopted.values_mut() {
+            let live = wal.live_segments().map(|segment| segment.id);
+            let free = live.filter(|id| is_free(&self.needs, &self.lent, *id));
+            for segment in free.collect::<Vec<_>>() {
                 mark!("shard.reclaim.adopted");
                 let _ = wal.reclaim(segment);
             }
@@ -261,6 +254,11 @@ impl Shard {
             .sum();
         catalog > 0 && catalog == self.needs.batches(segment) && !held.log_start_pending
     }
+}
+
+/// Whether no shard has live batches or reads in a segment.
+fn is_free(needs: &SegmentNeeds, lent: &BTreeMap<SegmentId, u16>, segment: SegmentId) -> bool {
+    !needs.needs(segment) && !lent.contains_key(&segment)
 }
 
 fn is_sealed(segment: &LiveSegment) -> bool {

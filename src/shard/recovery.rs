@@ -12,12 +12,12 @@ use super::own_log::{OwnLog, is_own};
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
-use super::state::{CATALOG_LOG, Held, Shard, ShardConfig};
+use super::state::{CATALOG_LOG, Held, Shard, ShardConfig, owner};
 use super::tail::TailQueue;
 use super::waiters::Waiters;
 use crate::base::mark::mark;
-use crate::base::{LogConfig, Lsn, Now, SegmentId, ShardId, TopicId, TopicPartition};
-use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError, placement};
+use crate::base::{LogConfig, Lsn, Now, SegmentId, TopicId, TopicPartition};
+use crate::catalog::{BrokerDefaults, Catalog, CatalogRecord, DecodeError};
 use crate::group::Coordinator;
 use crate::kafka::batch::BatchHeader;
 use crate::kafka::reader::WireError;
@@ -98,21 +98,19 @@ pub struct ShardWals {
 
 /// Deals WALs out to `shards` shards: to each its own, and what belongs to no shard any more
 /// to the one that [keeps](Shard::on_segment_released) its segments.
-pub fn deal_wals(wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
+pub fn deal_wals(mut wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
     let fresh = |own| ShardWals {
         own: Recovered::fresh(own),
         adopted: Vec::new(),
     };
     let mut dealt: Vec<ShardWals> = (0..shards).map(fresh).collect();
-    for wal in wals {
-        let number = wal.wal;
-        if let Some(shard) = dealt.get_mut(usize::from(number % shards)) {
-            match number < shards {
-                true => shard.own = wal,
-                false => {
-                    mark!("shard.recovery.wal-without-shard");
-                    shard.adopted.push(wal);
-                }
+    for (shard, number) in dealt.iter_mut().zip(0..) {
+        for wal in wals.extract_if(.., |wal| wal.wal % shards == number) {
+            if wal.wal == number {
+                shard.own = wal;
+            } else {
+                mark!("shard.recovery.wal-without-shard");
+                shard.adopted.push(wal);
             }
         }
     }
@@ -198,15 +196,9 @@ impl Assembly {
             tps.map(|tp| (tp, topic.log))
         });
         for (tp, log) in partitions.chain([catalog_log]) {
-            let owner = if tp == CATALOG_LOG {
-                ShardId(0)
-            } else {
-                placement::owner(tp, shards)
-            };
+            let owner = recovered.get_mut(usize::from(owner(tp, shards).0));
             let collected = self.partitions.remove(&tp);
-            if let Some(shard) = recovered.get_mut(usize::from(owner.0)) {
-                shard.take(tp, log, now, collected)?;
-            }
+            owner.map_or(Ok(()), |shard| shard.take(tp, log, now, collected))?;
         }
         // What is left belongs to topics that were deleted; its segments are free.
         lend(&mut recovered);

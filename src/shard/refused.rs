@@ -8,6 +8,12 @@
 //! again, in order, under the same producer id. (Out of order, the answer to a known
 //! producer, would have librdkafka take a new id each time.)
 //!
+//! A batch that was refused for what it is need not come from who it says. So it counts only if
+//! its checksum is right, and such batches get half of the room: whatever a client makes up,
+//! those that found no room on the disk are noted. Should there be too many of these even so,
+//! producers that do not begin at 0 have to wait, but only for as long as one is waited for:
+//! then it is as with Kafka.
+//!
 //! Nothing of this is on disk. After a restart every connection is new, and a producer
 //! begins with its oldest batch.
 
@@ -17,11 +23,14 @@ use crate::base::TopicPartition;
 use crate::base::limits::{PRODUCER_REFUSED_MS_MAX, REFUSED_PRODUCERS_MAX};
 use crate::partition::ProducerBatch;
 
+/// Producers up to which there is room for what batches merely say of themselves.
+const CLAIMED_MAX: usize = REFUSED_PRODUCERS_MAX / 2;
+
 /// The producers of one shard that have to begin with a certain batch.
 #[derive(Default, Debug)]
 pub(super) struct RefusedProducers {
     by_producer: HashMap<(TopicPartition, i64), Refused>,
-    /// When last a producer could not be noted, milliseconds.
+    /// When producers could not be noted any more, milliseconds.
     overflowed_at_ms: Option<u64>,
 }
 
@@ -65,17 +74,34 @@ impl RefusedProducers {
         if !self.may_begin(now_ms, tp, batch) {
             return;
         }
-        let key = (tp, batch.producer_id);
-        if self.by_producer.len() >= REFUSED_PRODUCERS_MAX && !self.by_producer.contains_key(&key) {
-            self.overflowed_at_ms = Some(now_ms);
+        if !self.has_room(tp, batch, REFUSED_PRODUCERS_MAX) {
+            // Not again and again: others could be kept out for ever.
+            self.overflowed_at_ms.get_or_insert(now_ms);
             return;
         }
+        self.insert(now_ms, tp, batch);
+    }
+
+    /// The same for a batch that was refused for what it is, or where there is no partition.
+    pub(super) fn note_claimed(&mut self, now_ms: u64, tp: TopicPartition, batch: &ProducerBatch) {
+        let may_begin = self.may_begin(now_ms, tp, batch);
+        if may_begin && self.has_room(tp, batch, CLAIMED_MAX) {
+            self.insert(now_ms, tp, batch);
+        }
+    }
+
+    fn has_room(&self, tp: TopicPartition, batch: &ProducerBatch, most: usize) -> bool {
+        let producers = &self.by_producer;
+        producers.len() < most || producers.contains_key(&(tp, batch.producer_id))
+    }
+
+    fn insert(&mut self, now_ms: u64, tp: TopicPartition, batch: &ProducerBatch) {
         let refused = Refused {
             epoch: batch.epoch,
             sequence: batch.sequence,
             at_ms: now_ms,
         };
-        self.by_producer.insert(key, refused);
+        self.by_producer.insert((tp, batch.producer_id), refused);
     }
 
     /// The producer is known to `tp` from here on, which judges its order by itself.
@@ -91,6 +117,13 @@ impl RefusedProducers {
             .retain(|_, refused| is_recent(now_ms, refused.at_ms));
         if self.by_producer.is_empty() {
             self.by_producer.shrink_to_fit();
+        }
+        // It does not begin again at once: who was kept out gets in meanwhile.
+        let is_over = |at: u64| now_ms.saturating_sub(at) >= 2 * PRODUCER_REFUSED_MS_MAX;
+        if self.by_producer.len() < REFUSED_PRODUCERS_MAX
+            && self.overflowed_at_ms.is_some_and(is_over)
+        {
+            self.overflowed_at_ms = None;
         }
     }
 }

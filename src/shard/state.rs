@@ -106,18 +106,9 @@ impl Shard {
         &self.catalog
     }
 
-    /// The shard that owns `tp`. The catalogue's own log is shard 0's.
+    /// The shard that owns `tp`.
     pub fn owner(&self, tp: TopicPartition) -> ShardId {
-        if tp == CATALOG_LOG {
-            ShardId(0)
-        } else {
-            placement::owner(tp, self.config.shards)
-        }
-    }
-
-    /// How many partitions it holds.
-    pub fn partition_count(&self) -> usize {
-        self.partitions.len()
+        owner(tp, self.config.shards)
     }
 
     /// Everything appended so far is durable once this is.
@@ -167,6 +158,15 @@ impl Shard {
                 self.groups.host(tp.partition);
             }
         }
+    }
+}
+
+/// Which of `shards` shards owns `tp`. The catalogue's own log is shard 0's.
+pub(super) fn owner(tp: TopicPartition, shards: u16) -> ShardId {
+    if tp == CATALOG_LOG {
+        ShardId(0)
+    } else {
+        placement::owner(tp, shards)
     }
 }
 

@@ -184,11 +184,8 @@ impl Batcher {
         bytes > 0 && bytes >= limits::WAL_GROUP_BYTES_PER_WRITE * self.writes_in_flight
     }
 
-    /// Hands out the oldest sealed block, if a write is free.
+    /// Hands out the oldest sealed block, for which a write is free.
     pub fn next_plan(&mut self) -> Option<BlockPlan> {
-        if !self.has_write_free() {
-            return None;
-        }
         let Pending {
             lsn,
             place,

@@ -8,7 +8,7 @@ use super::plan::BlockPlan;
 use super::record::{RECORD_HEADER_BYTES, Record};
 use super::recovery::Recovered;
 use super::segment::SEGMENT_HEADER_BYTES;
-use super::segments::{Active, ReclaimError, Segments};
+use super::segments::{Active, ReclaimError, Segments, Spare};
 use super::{LiveSegment, SegmentWork, WalConfig, WalConfigError, WalStats};
 use crate::base::mark::mark;
 use crate::base::{Lsn, SegmentId, limits};
@@ -37,14 +37,14 @@ pub enum AppendError {
     TooLarge(usize),
 }
 
-/// Where the next record would go.
+/// Where the next record goes.
 enum Fit {
     /// Into the open block.
     Open,
     /// Into a new block of the active segment.
     Active,
     /// Into the next segment.
-    Next,
+    Next(Spare),
 }
 
 /// The WAL of one shard. See the module for the rules.
@@ -110,7 +110,7 @@ impl Wal {
             Priority::Internal => (2 * limits::WAL_PENDING_BYTES_MAX, 0),
         };
         let fit = self.fit(bytes);
-        let rolls = matches!(fit, Fit::Next);
+        let rolls = !matches!(fit, Some(Fit::Open | Fit::Active));
         if self.segments.headroom(priority) - i64::from(rolls) < reserve {
             if priority == Priority::Internal {
                 mark!("wal.append.full-for-internal");
@@ -119,12 +119,11 @@ impl Wal {
             mark!("wal.append.full");
             return Err(AppendError::Full);
         }
-        let waits = rolls && !self.segments.is_next_ready();
-        if waits || self.batcher.pending_bytes() >= pending_max {
+        let fit = fit.filter(|_| self.batcher.pending_bytes() < pending_max);
+        fit.ok_or_else(|| {
             mark!("wal.append.busy");
-            return Err(AppendError::Busy);
-        }
-        Ok(fit)
+            AppendError::Busy
+        })
     }
 
     /// Queues a record. Returns the LSN of the block that will carry it: the record is durable
@@ -139,10 +138,9 @@ impl Wal {
                 self.seal();
                 self.open_block();
             }
-            Fit::Next => {
+            Fit::Next(spare) => {
                 self.seal();
-                let rolled = self.segments.roll(self.batcher.next_lsn());
-                assert!(rolled, "the next segment was ready a moment ago");
+                self.segments.roll(spare, self.batcher.next_lsn());
                 self.open_block();
             }
         }
@@ -165,9 +163,11 @@ impl Wal {
         block.min(limits::WAL_BLOCK_BYTES_MAX) - BLOCK_HEADER_BYTES
     }
 
-    fn fit(&self, record_bytes: usize) -> Fit {
+    /// `None` while the next segment is needed and not ready.
+    fn fit(&self, record_bytes: usize) -> Option<Fit> {
+        let next = || self.segments.next_ready().map(Fit::Next);
         let Some(active) = self.segments.active() else {
-            return Fit::Next;
+            return next();
         };
         let file_bytes = active.file_bytes as usize;
         let (start, open) = (active.next_offset as usize, self.batcher.open_bytes());
@@ -176,13 +176,13 @@ impl Wal {
             && grown <= limits::WAL_BLOCK_BYTES_TARGET
             && start + block::align_up(grown) <= file_bytes
         {
-            return Fit::Open;
+            return Some(Fit::Open);
         }
         let alone = block::align_up(BLOCK_HEADER_BYTES + record_bytes);
         if start + block::align_up(open) + alone <= file_bytes {
-            Fit::Active
+            Some(Fit::Active)
         } else {
-            Fit::Next
+            next()
         }
     }
 

@@ -16,7 +16,13 @@ use corelane::kafka::messages::get_telemetry_subscriptions::{
 use corelane::kafka::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use corelane::kafka::messages::push_telemetry::{PushTelemetryRequest, PushTelemetryResponse};
 
-use super::rig::{Broker, SHARDS};
+use super::rig::Broker;
+use crate::common::matrix::{Setup, matrix};
+
+matrix! {
+    every cell: every_node_tells_the_same_cluster, no_producer_id_is_given_out_twice,
+        nobody_is_elected_and_no_metrics_are_wanted;
+}
 
 fn cluster(broker: &Broker, node: i32) -> DescribeClusterResponse<'static> {
     let request = DescribeClusterRequest {
@@ -26,13 +32,12 @@ fn cluster(broker: &Broker, node: i32) -> DescribeClusterResponse<'static> {
     broker.node(node).ask(2, &request)
 }
 
-#[test]
-fn every_node_tells_the_same_cluster() {
-    let mut broker = Broker::start("per-core");
+fn every_node_tells_the_same_cluster(setup: Setup) {
+    let mut broker = Broker::start(setup);
     let told = cluster(&broker, 0);
-    assert_eq!(told.brokers.len(), usize::from(SHARDS));
+    assert_eq!(told.brokers.len(), usize::from(setup.nodes()));
     assert!(told.cluster_authorized_operations > 0);
-    for node in 1..i32::from(SHARDS) {
+    for node in 1..broker.nodes() {
         assert_eq!(cluster(&broker, node), told);
     }
     for node in &told.brokers {
@@ -43,12 +48,11 @@ fn every_node_tells_the_same_cluster() {
     broker.stop();
 }
 
-#[test]
-fn no_producer_id_is_given_out_twice() {
-    let mut broker = Broker::start("per-core");
+fn no_producer_id_is_given_out_twice(setup: Setup) {
+    let mut broker = Broker::start(setup);
     let mut seen = BTreeSet::new();
     for _ in 0..2 {
-        for node in 0..i32::from(SHARDS) {
+        for node in 0..broker.nodes() {
             let mut client = broker.node(node);
             for version in 0..=5 {
                 let request = InitProducerIdRequest::default();
@@ -73,9 +77,8 @@ fn no_producer_id_is_given_out_twice() {
     broker.stop();
 }
 
-#[test]
-fn nobody_is_elected_and_no_metrics_are_wanted() {
-    let broker = Broker::start("single");
+fn nobody_is_elected_and_no_metrics_are_wanted(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.client();
     client.create(&[("t", 2)]);
     let request = ElectLeadersRequest {

@@ -14,6 +14,11 @@ use corelane::kafka::messages::list_config_resources::{
 };
 
 use super::rig::{Broker, Client};
+use crate::common::matrix::{Setup, matrix};
+
+matrix! {
+    every cell: configs_of_topics_change_on_every_node, configs_of_brokers_are_read_only;
+}
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -83,9 +88,8 @@ fn change(client: &mut Client, topic: &str, ops: &[(&str, i8, Option<&str>)]) ->
     response.responses[0].error_code
 }
 
-#[test]
-fn configs_of_topics_change_on_every_node() {
-    let mut broker = Broker::start("per-core");
+fn configs_of_topics_change_on_every_node(setup: Setup) {
+    let mut broker = Broker::start(setup);
     let mut admin = broker.node(1);
     admin.create(&[("t", 1)]);
     let told = |text: &str, source| (text.to_owned(), source);
@@ -146,11 +150,12 @@ fn configs_of_topics_change_on_every_node() {
     broker.stop();
 }
 
-#[test]
-fn configs_of_brokers_are_read_only() {
-    let broker = Broker::start("per-core");
+fn configs_of_brokers_are_read_only(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.client();
-    for node in ["0", "1", "2"] {
+    let nodes: Vec<String> = (0..=broker.nodes()).map(|node| node.to_string()).collect();
+    let (absent, nodes) = nodes.split_last().unwrap();
+    for node in nodes {
         let described = describe(&mut client, BROKER, node);
         assert_eq!(described.error_code, ErrorCode::NONE);
         let id = described
@@ -158,11 +163,11 @@ fn configs_of_brokers_are_read_only() {
             .iter()
             .find(|c| c.name == "node.id")
             .unwrap();
-        assert_eq!(id.value.as_deref(), Some(node));
+        assert_eq!(id.value.as_deref(), Some(node.as_str()));
         assert!(described.configs.iter().all(|config| config.read_only));
     }
     assert_eq!(
-        describe(&mut client, BROKER, "3").error_code,
+        describe(&mut client, BROKER, absent).error_code,
         ErrorCode::INVALID_REQUEST
     );
     let refused = alter(&mut client, BROKER, "0", &[("log.retention.ms", "1")]);
@@ -174,9 +179,8 @@ fn configs_of_brokers_are_read_only() {
     let listed: Vec<_> = listed
         .map(|r| (&*r.resource_name, r.resource_type))
         .collect();
-    assert_eq!(
-        listed,
-        [("t", TOPIC), ("0", BROKER), ("1", BROKER), ("2", BROKER)]
-    );
+    let mut expected = vec![("t", TOPIC)];
+    expected.extend(nodes.iter().map(|node| (node.as_str(), BROKER)));
+    assert_eq!(listed, expected);
     broker.stop();
 }

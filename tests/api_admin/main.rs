@@ -7,6 +7,9 @@
     reason = "a test waits for a process by the clock"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod cluster;
 mod configs;
 mod records;

@@ -24,7 +24,16 @@ use corelane::kafka::messages::produce::{
 };
 use corelane::kafka::record::BatchBuilder;
 
-use super::rig::{Broker, Client, SHARDS};
+use super::rig::{Broker, Client};
+use crate::common::matrix::{Setup, matrix};
+
+matrix! {
+    every cell: offsets_by_time_and_by_name, deleted_records_stay_deleted,
+        leader_epochs_rise_with_every_start, producers_and_sizes;
+}
+
+/// Enough for some of them to belong to other shards than the one that is asked.
+const PARTITIONS: i32 = 3;
 
 /// Appends a batch; its base offset.
 fn produce(client: &mut Client, partition: i32, batch: BatchBuilder) -> i64 {
@@ -77,19 +86,18 @@ fn offset(
     (found.error_code, found.offset, found.timestamp)
 }
 
-#[test]
-fn offsets_by_time_and_by_name() {
-    let mut broker = Broker::start("per-core");
+fn offsets_by_time_and_by_name(setup: Setup) {
+    let mut broker = Broker::start(setup);
     let mut client = broker.client();
-    client.create(&[("t", i32::from(SHARDS))]);
-    for partition in 0..i32::from(SHARDS) {
+    client.create(&[("t", PARTITIONS)]);
+    for partition in 0..PARTITIONS {
         assert_eq!(produce(&mut client, partition, batch(&[100, 300, 200])), 0);
         assert_eq!(produce(&mut client, partition, batch(&[400])), 3);
         assert_eq!(produce(&mut client, partition, batch(&[150, 160])), 4);
     }
     let none = ErrorCode::NONE;
     for round in 0..2 {
-        for partition in 0..i32::from(SHARDS) {
+        for partition in 0..PARTITIONS {
             for (version, timestamp, expected) in [
                 (1, -1, (none, 6, -1)),
                 (11, -1, (none, 6, -1)),
@@ -138,9 +146,8 @@ fn delete(client: &mut Client, offset: i64) -> (ErrorCode, i64) {
     (result.error_code, result.low_watermark)
 }
 
-#[test]
-fn deleted_records_stay_deleted() {
-    let mut broker = Broker::start("single");
+fn deleted_records_stay_deleted(setup: Setup) {
+    let mut broker = Broker::start(setup);
     let mut client = broker.client();
     client.create(&[("t", 1)]);
     produce(&mut client, 0, batch(&[1, 2, 3, 4]));
@@ -183,9 +190,8 @@ fn epoch_end(
     (end.error_code, end.leader_epoch, end.end_offset)
 }
 
-#[test]
-fn leader_epochs_rise_with_every_start() {
-    let mut broker = Broker::start("per-core");
+fn leader_epochs_rise_with_every_start(setup: Setup) {
+    let mut broker = Broker::start(setup);
     let mut client = broker.client();
     client.create(&[("t", 1)]);
     produce(&mut client, 0, batch(&[1, 2]));
@@ -212,13 +218,12 @@ fn leader_epochs_rise_with_every_start() {
     broker.stop();
 }
 
-#[test]
-fn producers_and_sizes() {
-    let broker = Broker::start("per-core");
+fn producers_and_sizes(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.node(1);
-    client.create(&[("t", i32::from(SHARDS)), ("empty", 1)]);
+    client.create(&[("t", PARTITIONS), ("empty", 1)]);
     let id: InitProducerIdResponse = client.ask(4, &InitProducerIdRequest::default());
-    for partition in 0..i32::from(SHARDS) {
+    for partition in 0..PARTITIONS {
         produce(
             &mut client,
             partition,
@@ -228,7 +233,7 @@ fn producers_and_sizes() {
     let request = DescribeProducersRequest {
         topics: vec![TopicRequest {
             name: "t",
-            partition_indexes: (0..=i32::from(SHARDS)).collect(),
+            partition_indexes: (0..=PARTITIONS).collect(),
         }],
     };
     let response: DescribeProducersResponse<'_> = client.ask(0, &request);
@@ -243,7 +248,7 @@ fn producers_and_sizes() {
     }
     // Each node tells of its own partitions; together they tell of each once.
     let mut told = Vec::new();
-    for node in 0..i32::from(SHARDS) {
+    for node in 0..broker.nodes() {
         let request = DescribeLogDirsRequest { topics: None };
         let response: DescribeLogDirsResponse<'_> = broker.node(node).ask(4, &request);
         let dir = &response.results[0];
@@ -262,7 +267,7 @@ fn producers_and_sizes() {
     }
     told.sort();
     let mut expected = vec![("empty".to_owned(), 0, false)];
-    expected.extend((0..i32::from(SHARDS)).map(|p| ("t".to_owned(), p, true)));
+    expected.extend((0..PARTITIONS).map(|p| ("t".to_owned(), p, true)));
     assert_eq!(told, expected);
     broker.stop();
 }

@@ -1,10 +1,7 @@
-//! A broker of three shards in a directory of its own, and a client of one connection.
+//! A broker, and a client of one connection that asks in any version.
 
-use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::net::TcpStream;
 
 use bytes::{Bytes, BytesMut};
 use corelane::base::TopicId;
@@ -15,39 +12,37 @@ use corelane::kafka::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic,
 };
 use corelane::kafka::{ErrorCode, Reader, Request, RequestHeader, Response};
-use tempfile::TempDir;
 
-/// Shards of every broker here.
-pub const SHARDS: u16 = 3;
-/// How long a broker may take to start or to stop on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::common::broker;
+use crate::common::client::ANSWER_MAX;
+use crate::common::matrix::Setup;
 
-/// A running broker; killed if it was not stopped.
+/// A running broker.
 pub struct Broker {
-    process: Child,
-    dir: TempDir,
-    port: u16,
-    topology: &'static str,
+    inner: broker::Broker,
+    setup: Setup,
 }
 
 impl Broker {
     /// Starts a broker on an empty data directory.
-    pub fn start(topology: &'static str) -> Broker {
-        let dir = tempfile::tempdir().unwrap();
-        let (process, port) = launch(&dir, topology);
+    pub fn start(setup: Setup) -> Broker {
         Broker {
-            process,
-            dir,
-            port,
-            topology,
+            inner: setup.start(),
+            setup,
         }
     }
 
-    /// Connects to a node.
+    /// How many nodes clients see.
+    pub fn nodes(&self) -> i32 {
+        i32::from(self.setup.nodes())
+    }
+
+    /// Connects to a node. Numbers beyond the last node begin again, so that a test may ask for
+    /// another node and be content with the only one.
     pub fn node(&self, id: i32) -> Client {
-        let port = self.port + u16::try_from(id).unwrap();
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let node = u16::try_from(id % self.nodes()).unwrap();
+        let stream = TcpStream::connect(self.inner.address(node)).unwrap();
+        stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
         stream.set_nodelay(true).unwrap();
         Client {
             stream,
@@ -62,95 +57,13 @@ impl Broker {
 
     /// Stops it, and starts it again on the same data directory.
     pub fn restart(&mut self) {
-        self.end();
-        (self.process, self.port) = launch(&self.dir, self.topology);
+        self.inner.stop();
+        self.inner.start_again();
     }
 
     /// Stops it; nothing may have been logged that a person would have to look at.
     pub fn stop(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").arg(&id).status().unwrap().success());
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "the broker does not stop");
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        let log = log(&self.dir);
-        assert!(status.success(), "{status}\n{log}");
-        // Some file systems have no O_DIRECT, which is said once.
-        let serious = |line: &&str| line.contains(" ERROR ") || line.contains(" WARN ");
-        let serious = log.lines().filter(serious);
-        let serious: Vec<_> = serious.filter(|line| !line.contains("O_DIRECT")).collect();
-        assert!(serious.is_empty(), "{serious:?}");
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        // It has ended already where the test went well.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Starts the program and waits until every node accepts connections. The ports that were
-/// free a moment ago may be taken by then; other ones are tried.
-fn launch(dir: &TempDir, topology: &str) -> (Child, u16) {
-    for _ in 0..10 {
-        let port = free_ports();
-        let log = fs::File::create(dir.path().join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_corelane"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("CORELANE_") {
-                command.env_remove(name);
-            }
-        }
-        let mut process = command
-            .current_dir(dir.path())
-            .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(["--topology", topology, "--cores", &SHARDS.to_string()])
-            .args(["--memory", "192MiB", "--wal-disk", "96MiB"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let last = if topology == "single" { 0 } else { SHARDS - 1 };
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if process.try_wait().unwrap().is_some() {
-                break;
-            }
-            if (0..=last).all(|node| TcpStream::connect(("127.0.0.1", port + node)).is_ok()) {
-                return (process, port);
-            }
-            assert!(Instant::now() < deadline, "{}", self::log(dir));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-    panic!("the broker does not start:\n{}", log(dir));
-}
-
-fn log(dir: &TempDir) -> String {
-    fs::read_to_string(dir.path().join("log")).unwrap()
-}
-
-/// The first of enough ports in a row that nobody uses.
-fn free_ports() -> u16 {
-    loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = first.local_addr().unwrap().port();
-        let free = |step| TcpListener::bind(("127.0.0.1", port.checked_add(step)?)).ok();
-        if (1..SHARDS).all(|step| free(step).is_some()) {
-            return port;
-        }
+        self.inner.stop();
     }
 }
 

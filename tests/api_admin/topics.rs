@@ -15,7 +15,13 @@ use corelane::kafka::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse,
 };
 
-use super::rig::{Broker, Client, SHARDS};
+use super::rig::{Broker, Client};
+use crate::common::matrix::{Setup, matrix};
+
+matrix! {
+    every cell: a_topic_lives_on_every_node_at_once, topics_are_created_when_asked_for,
+        thousands_of_partitions_in_one_answer_and_in_pages;
+}
 
 /// Asks for names, with or without leave to create them: name, error and partition count.
 fn metadata(client: &mut Client, names: &[&str], create: bool) -> Vec<(String, ErrorCode, usize)> {
@@ -70,79 +76,70 @@ fn delete(client: &mut Client, name: Option<&str>, topic_id: TopicId) -> ErrorCo
     response.responses[0].error_code
 }
 
-#[test]
-fn a_topic_lives_on_every_node_at_once() {
-    for topology in ["per-core", "single"] {
-        let broker = Broker::start(topology);
-        // Through the last node, so that the change is forwarded in topology per-core.
-        let last = if topology == "single" {
-            0
-        } else {
-            i32::from(SHARDS) - 1
-        };
-        let mut admin = broker.node(last);
-        let ids = admin.create(&[("a", 7), ("b", 1)]);
-        assert_ne!(ids[0], ids[1]);
-        let again =
-            admin.try_create(&[("a", 7), ("x.y", 1), ("x_y", 1), ("bad/name", 1), ("c", 0)]);
-        let errors: Vec<_> = again.iter().map(|result| result.error_code).collect();
-        let expected = [
-            ErrorCode::TOPIC_ALREADY_EXISTS,
-            ErrorCode::NONE,
-            ErrorCode::INVALID_TOPIC_EXCEPTION,
-            ErrorCode::INVALID_TOPIC_EXCEPTION,
-            ErrorCode::INVALID_PARTITIONS,
-        ];
-        assert_eq!(errors, expected);
-        for node in 0..=last {
-            let mut client = broker.node(node);
-            let topic = client.topic("a");
-            assert_eq!(
-                (topic.error_code, topic.topic_id),
-                (ErrorCode::NONE, ids[0])
-            );
-            let mut leaders: Vec<_> = topic.partitions.iter().map(|p| p.leader_id).collect();
-            leaders.sort_unstable();
-            leaders.dedup();
-            assert_eq!(
-                leaders,
-                (0..=last).collect::<Vec<_>>(),
-                "every node leads some"
-            );
-        }
-        assert_eq!(grow(&mut admin, "a", 9, true), ErrorCode::NONE);
+fn a_topic_lives_on_every_node_at_once(setup: Setup) {
+    let broker = Broker::start(setup);
+    // Through the last node, so that the change is forwarded in topology per-core.
+    let last = broker.nodes() - 1;
+    let mut admin = broker.node(last);
+    let ids = admin.create(&[("a", 7), ("b", 1)]);
+    assert_ne!(ids[0], ids[1]);
+    let again = admin.try_create(&[("a", 7), ("x.y", 1), ("x_y", 1), ("bad/name", 1), ("c", 0)]);
+    let errors: Vec<_> = again.iter().map(|result| result.error_code).collect();
+    let expected = [
+        ErrorCode::TOPIC_ALREADY_EXISTS,
+        ErrorCode::NONE,
+        ErrorCode::INVALID_TOPIC_EXCEPTION,
+        ErrorCode::INVALID_TOPIC_EXCEPTION,
+        ErrorCode::INVALID_PARTITIONS,
+    ];
+    assert_eq!(errors, expected);
+    for node in 0..=last {
+        let mut client = broker.node(node);
+        let topic = client.topic("a");
         assert_eq!(
-            grow(&mut admin, "a", 7, false),
-            ErrorCode::INVALID_PARTITIONS
+            (topic.error_code, topic.topic_id),
+            (ErrorCode::NONE, ids[0])
         );
-        assert_eq!(admin.topic("a").partitions.len(), 7);
-        assert_eq!(grow(&mut admin, "a", 9, false), ErrorCode::NONE);
+        let mut leaders: Vec<_> = topic.partitions.iter().map(|p| p.leader_id).collect();
+        leaders.sort_unstable();
+        leaders.dedup();
         assert_eq!(
-            grow(&mut admin, "gone", 9, false),
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            leaders,
+            (0..=last).collect::<Vec<_>>(),
+            "every node leads some"
         );
-        for node in 0..=last {
-            assert_eq!(broker.node(node).topic("a").partitions.len(), 9);
-        }
-        assert_eq!(delete(&mut admin, None, ids[0]), ErrorCode::NONE);
-        assert_eq!(
-            delete(&mut admin, None, ids[0]),
-            ErrorCode::UNKNOWN_TOPIC_ID
-        );
-        let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-        assert_eq!(delete(&mut admin, Some("a"), TopicId::ZERO), unknown);
-        for node in 0..=last {
-            assert_eq!(broker.node(node).topic("a").error_code, unknown);
-        }
-        let reborn = admin.create(&[("a", 1)]);
-        assert_ne!(reborn[0], ids[0]);
-        broker.stop();
     }
+    assert_eq!(grow(&mut admin, "a", 9, true), ErrorCode::NONE);
+    assert_eq!(
+        grow(&mut admin, "a", 7, false),
+        ErrorCode::INVALID_PARTITIONS
+    );
+    assert_eq!(admin.topic("a").partitions.len(), 7);
+    assert_eq!(grow(&mut admin, "a", 9, false), ErrorCode::NONE);
+    assert_eq!(
+        grow(&mut admin, "gone", 9, false),
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    );
+    for node in 0..=last {
+        assert_eq!(broker.node(node).topic("a").partitions.len(), 9);
+    }
+    assert_eq!(delete(&mut admin, None, ids[0]), ErrorCode::NONE);
+    assert_eq!(
+        delete(&mut admin, None, ids[0]),
+        ErrorCode::UNKNOWN_TOPIC_ID
+    );
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    assert_eq!(delete(&mut admin, Some("a"), TopicId::ZERO), unknown);
+    for node in 0..=last {
+        assert_eq!(broker.node(node).topic("a").error_code, unknown);
+    }
+    let reborn = admin.create(&[("a", 1)]);
+    assert_ne!(reborn[0], ids[0]);
+    broker.stop();
 }
 
-#[test]
-fn topics_are_created_when_asked_for() {
-    let broker = Broker::start("per-core");
+fn topics_are_created_when_asked_for(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.node(1);
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     let new = |error, partitions| ("new".to_owned(), error, partitions);
@@ -170,13 +167,12 @@ fn topics_are_created_when_asked_for() {
         .map(|t| t.name.as_deref().unwrap())
         .collect();
     assert_eq!(names, ["new"]);
-    assert_eq!(all.brokers.len(), usize::from(SHARDS));
+    assert_eq!(all.brokers.len(), usize::from(setup.nodes()));
     broker.stop();
 }
 
-#[test]
-fn thousands_of_partitions_in_one_answer_and_in_pages() {
-    let broker = Broker::start("per-core");
+fn thousands_of_partitions_in_one_answer_and_in_pages(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.client();
     client.create(&[("large", 4500), ("small", 3)]);
     let topic = client.topic("large");

@@ -1,5 +1,11 @@
 //! Every version of every API is decoded, handled and answered.
 
+use bytes::Bytes;
+use corelane::base::TopicId;
+use corelane::kafka::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
+use corelane::kafka::messages::produce::{
+    PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
+};
 use corelane::kafka::messages::{
     alter_configs, api_versions, create_partitions, create_topics, delete_records, delete_topics,
     describe_cluster, describe_configs, describe_log_dirs, describe_producers,
@@ -7,14 +13,20 @@ use corelane::kafka::messages::{
     incremental_alter_configs, init_producer_id, list_config_resources, list_offsets,
     list_partition_reassignments, metadata, offset_for_leader_epoch, push_telemetry,
 };
+use corelane::kafka::record::BatchBuilder;
 use corelane::kafka::{ApiKey, ErrorCode, Reader, Response};
 
-use super::rig::Broker;
+use super::rig::{Broker, Client};
+use crate::common::matrix::{Setup, matrix};
+
+matrix! {
+    every cell: every_version_of_every_api_is_answered, a_newer_client_learns_what_is_served;
+}
 
 /// Sends the default request of each API in each version, and expects a response to it.
 macro_rules! ask_all {
     ($client:ident; $($api:ident: $module:ident, $request:ident, $response:ident;)*) => {{
-        let mut asked = vec![ApiKey::Produce, ApiKey::Fetch];
+        let mut asked = produce_and_fetch(&mut $client);
         $(
             let spec = ApiKey::$api.spec();
             for version in spec.min..=spec.max {
@@ -28,9 +40,63 @@ macro_rules! ask_all {
     }};
 }
 
-#[test]
-fn every_version_of_every_api_is_answered() {
-    let broker = Broker::start("per-core");
+/// Appends a batch with each version of Produce, and reads it with each of Fetch.
+fn produce_and_fetch(client: &mut Client) -> Vec<ApiKey> {
+    let topic_id = client.create(&[("every-version", 1)])[0];
+    let (produce, fetch) = (ApiKey::Produce.spec(), ApiKey::Fetch.spec());
+    for (offset, version) in (0..).zip(produce.min..=produce.max) {
+        let batch = BatchBuilder::new(5).record(0, None, Some(b"value")).build();
+        let request = produce_request(topic_id, batch);
+        let response: ProduceResponse<'_> = client.ask(version, &request);
+        let partition = &response.responses[0].partition_responses[0];
+        let answer = (partition.error_code, partition.base_offset);
+        assert_eq!(answer, (ErrorCode::NONE, offset), "Produce v{version}");
+    }
+    for version in fetch.min..=fetch.max {
+        let request = fetch_request(topic_id);
+        let response: FetchResponse<'_> = client.ask(version, &request);
+        let partition = &response.responses[0].partitions[0];
+        assert_eq!(partition.error_code, ErrorCode::NONE, "Fetch v{version}");
+        assert!(!partition.records.is_empty(), "Fetch v{version}");
+    }
+    vec![ApiKey::Produce, ApiKey::Fetch]
+}
+
+/// Names the topic both ways: each version takes its own.
+fn produce_request<'a>(topic_id: TopicId, batch: Bytes) -> ProduceRequest<'a> {
+    ProduceRequest {
+        acks: -1,
+        timeout_ms: 10_000,
+        topic_data: vec![TopicProduceData {
+            name: "every-version",
+            topic_id,
+            partition_data: vec![PartitionProduceData {
+                index: 0,
+                records: Some(batch),
+            }],
+        }],
+        ..ProduceRequest::default()
+    }
+}
+
+fn fetch_request<'a>(topic_id: TopicId) -> FetchRequest<'a> {
+    FetchRequest {
+        max_wait_ms: 10_000,
+        min_bytes: 1,
+        topics: vec![FetchTopic {
+            topic: "every-version",
+            topic_id,
+            partitions: vec![FetchPartition {
+                partition_max_bytes: 1 << 20,
+                ..FetchPartition::default()
+            }],
+        }],
+        ..FetchRequest::default()
+    }
+}
+
+fn every_version_of_every_api_is_answered(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.client();
     ask_all! { client;
         ListOffsets: list_offsets, ListOffsetsRequest, ListOffsetsResponse;
@@ -58,9 +124,8 @@ fn every_version_of_every_api_is_answered() {
     broker.stop();
 }
 
-#[test]
-fn a_newer_client_learns_what_is_served() {
-    let broker = Broker::start("single");
+fn a_newer_client_learns_what_is_served(setup: Setup) {
+    let broker = Broker::start(setup);
     let mut client = broker.client();
     // ApiVersions 5, correlation id 77, a client id, and whatever its body may be.
     let body = [0, 18, 0, 5, 0, 0, 0, 77, 0, 1, b'c', 0, 9, 9, 9];

@@ -12,8 +12,14 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::rig::{STEP_MAX, config};
 use crate::common::batches::one;
-use crate::common::broker::{Broker, Options};
+use crate::common::broker::Broker;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{delete_records, must_produce, produce};
+
+matrix! {
+    every cell: topics_are_created_grown_and_deleted, configs_are_described_and_altered,
+        records_are_deleted;
+}
 
 fn admin(broker: &Broker) -> (AdminClient<DefaultClientContext>, AdminOptions) {
     let options = AdminOptions::new()
@@ -23,19 +29,18 @@ fn admin(broker: &Broker) -> (AdminClient<DefaultClientContext>, AdminOptions) {
 }
 
 /// Partitions of a topic as a client sees them; 0 if there is none.
-fn partitions(broker: &Broker, topic: &str) -> usize {
+fn partitions(broker: &Broker, setup: Setup, topic: &str) -> usize {
     let consumer: BaseConsumer = config(broker)
         .set("allow.auto.create.topics", "false")
         .create()
         .unwrap();
     let metadata = consumer.fetch_metadata(Some(topic), STEP_MAX).unwrap();
-    assert_eq!(metadata.brokers().len(), 2);
+    assert_eq!(metadata.brokers().len(), usize::from(setup.nodes()));
     metadata.topics()[0].partitions().len()
 }
 
-#[test]
-fn topics_are_created_grown_and_deleted() {
-    let broker = Broker::start_with(Options::default());
+fn topics_are_created_grown_and_deleted(setup: Setup) {
+    let broker = setup.start();
     let (admin, options) = admin(&broker);
     let topics = [
         NewTopic::new("plain", 3, TopicReplication::Fixed(1)),
@@ -45,8 +50,8 @@ fn topics_are_created_grown_and_deleted() {
     ];
     let created = block_on(admin.create_topics(&topics, &options)).unwrap();
     assert!(created.iter().all(Result::is_ok), "{created:?}");
-    assert_eq!(partitions(&broker, "plain"), 3);
-    assert_eq!(partitions(&broker, "replicated"), 2);
+    assert_eq!(partitions(&broker, setup, "plain"), 3);
+    assert_eq!(partitions(&broker, setup, "replicated"), 2);
     let again = block_on(admin.create_topics(&topics[..1], &options)).unwrap();
     let exists = RDKafkaErrorCode::TopicAlreadyExists;
     assert_eq!(again, [Err(("plain".to_owned(), exists))]);
@@ -56,19 +61,18 @@ fn topics_are_created_grown_and_deleted() {
     let grown = [NewPartitions::new("plain", 5)];
     let grown = block_on(admin.create_partitions(&grown, &options)).unwrap();
     assert_eq!(grown, [Ok("plain".to_owned())]);
-    assert_eq!(partitions(&broker, "plain"), 5);
+    assert_eq!(partitions(&broker, setup, "plain"), 5);
     must_produce(&mut broker.client(), "plain", 4, one(b"value"));
 
     let deleted = block_on(admin.delete_topics(&["plain", "absent"], &options)).unwrap();
     let unknown = RDKafkaErrorCode::UnknownTopicOrPartition;
     let expected = [Ok("plain".to_owned()), Err(("absent".to_owned(), unknown))];
     assert_eq!(deleted, expected);
-    assert_eq!(partitions(&broker, "plain"), 0);
+    assert_eq!(partitions(&broker, setup, "plain"), 0);
 }
 
-#[test]
-fn configs_are_described_and_altered() {
-    let broker = Broker::start();
+fn configs_are_described_and_altered(setup: Setup) {
+    let broker = setup.start();
     let (admin, options) = admin(&broker);
     let topic = NewTopic::new("configs", 1, TopicReplication::Fixed(1)).set("retention.ms", "1234");
     block_on(admin.create_topics(&[topic], &options)).unwrap();
@@ -88,9 +92,8 @@ fn configs_are_described_and_altered() {
     assert!(described[0].is_ok(), "{described:?}");
 }
 
-#[test]
-fn records_are_deleted() {
-    let broker = Broker::start();
+fn records_are_deleted(setup: Setup) {
+    let broker = setup.start();
     let (admin, options) = admin(&broker);
     let topic = NewTopic::new("records", 2, TopicReplication::Fixed(1));
     block_on(admin.create_topics(&[topic], &options)).unwrap();

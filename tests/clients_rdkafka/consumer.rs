@@ -9,12 +9,15 @@ use rdkafka::message::Message;
 use super::records::{self, Record};
 use super::rig::{STEP_MAX, TestProducer, config, consumer, take};
 use crate::common::batches::batch_of;
-use crate::common::broker::Broker;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, must_produce};
 
-#[test]
-fn a_consumer_may_begin_anywhere() {
-    let broker = Broker::start();
+matrix! {
+    every pair: a_consumer_may_begin_anywhere, a_waiting_consumer_is_told_at_once;
+}
+
+fn a_consumer_may_begin_anywhere(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "where", 2, &[]);
     for partition in 0..2 {
@@ -42,9 +45,8 @@ fn a_consumer_may_begin_anywhere() {
     assert_eq!(found, Offset::Offset(5));
 }
 
-#[test]
-fn a_waiting_consumer_is_told_at_once() {
-    let broker = Broker::start();
+fn a_waiting_consumer_is_told_at_once(setup: Setup) {
+    let broker = setup.start();
     create_topic(&mut broker.client(), "news", 2, &[]);
     let ends: Vec<_> = (0..2).map(|p| (p, Offset::Beginning)).collect();
     let consumer = consumer(&broker, "news", &ends);

@@ -11,9 +11,17 @@ use super::records::Record;
 use super::rig::{TestProducer, config, consumer, take};
 use crate::common::batches::{now_ms, one};
 use crate::common::broker::{Broker, Options};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     PRODUCE_BY_NAME, create_topic, delete_records, produce_request, produced,
 };
+
+matrix! {
+    own shards, "it goes from one number of shards to another":
+        an_idempotent_producer_loses_and_doubles_nothing_across_kills;
+    own shards, "it fills the disk budget of the only one":
+        an_idempotent_producer_that_begins_on_a_full_disk_keeps_its_order;
+}
 
 const RECORDS: usize = 30_000;
 const PARTITIONS: usize = 4;
@@ -28,9 +36,8 @@ fn record(number: usize) -> Record {
     }
 }
 
-#[test]
-fn an_idempotent_producer_loses_and_doubles_nothing_across_kills() {
-    let mut broker = Broker::start();
+fn an_idempotent_producer_loses_and_doubles_nothing_across_kills(setup: Setup) {
+    let mut broker = setup.start();
     create_topic(&mut broker.client(), "faults", PARTITIONS as i32, &[]);
     let producer = TestProducer::new(
         config(&broker)
@@ -87,8 +94,7 @@ fn an_idempotent_producer_loses_and_doubles_nothing_across_kills() {
 
 /// What it has in flight behind the first batch of all is refused with it, and comes again
 /// behind it.
-#[test]
-fn an_idempotent_producer_that_begins_on_a_full_disk_keeps_its_order() {
+fn an_idempotent_producer_that_begins_on_a_full_disk_keeps_its_order(setup: Setup) {
     const LARGE: usize = 100_000;
     const COUNT: usize = 60;
     // One after the other in the log, each in a batch of its own.
@@ -100,7 +106,7 @@ fn an_idempotent_producer_that_begins_on_a_full_disk_keeps_its_order() {
         cores: 1,
         wal_disk_mib: 16,
         memory_mib: 64,
-        ..Options::default()
+        ..setup.options()
     });
     let mut client = broker.client();
     create_topic(&mut client, "full", 1, &[]);

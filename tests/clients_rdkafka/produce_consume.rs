@@ -1,5 +1,4 @@
-//! What a producer sends is what a consumer gets: every codec, both topologies,
-//! idempotent or not.
+//! What a producer sends is what a consumer gets: every codec, idempotent or not.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,8 +12,14 @@ use rdkafka::message::Message;
 use super::records::{self, Record};
 use super::rig::{TestProducer, config, consumer, take};
 use crate::common::batches::{batch_of, forged};
-use crate::common::broker::{Broker, Options};
+use crate::common::broker::Broker;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, must_produce, read_all};
+
+matrix! {
+    every pair: a_topic_is_created_when_a_producer_asks_for_it, batches_with_lz4_are_read;
+    every value: every_codec_idempotent_or_not, every_setting_of_acks;
+}
 
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 const PARTITIONS: i32 = 4;
@@ -72,27 +77,20 @@ fn check_codec(broker: &Broker, number: usize, idempotent: bool) {
     assert_eq!(producers.count(), if idempotent { stored.len() } else { 0 });
 }
 
-#[test]
-fn every_codec_idempotent_or_not_in_both_topologies() {
-    for single in [false, true] {
-        let broker = &Broker::start_with(Options {
-            single,
-            ..Options::default()
-        });
-        // All at once: librdkafka spends most of the time waiting for its own timers.
-        std::thread::scope(|scope| {
-            for number in 0..CODECS.len() {
-                for idempotent in [false, true] {
-                    scope.spawn(move || check_codec(broker, number, idempotent));
-                }
+fn every_codec_idempotent_or_not(setup: Setup) {
+    let broker = &setup.start();
+    // All at once: librdkafka spends most of the time waiting for its own timers.
+    std::thread::scope(|scope| {
+        for number in 0..CODECS.len() {
+            for idempotent in [false, true] {
+                scope.spawn(move || check_codec(broker, number, idempotent));
             }
-        });
-    }
+        }
+    });
 }
 
-#[test]
-fn every_setting_of_acks() {
-    let broker = Broker::start();
+fn every_setting_of_acks(setup: Setup) {
+    let broker = setup.start();
     for acks in ["1", "all"] {
         let mut settings = config(&broker);
         settings.set("acks", acks).set("linger.ms", "5");
@@ -111,9 +109,8 @@ fn every_setting_of_acks() {
     assert_eq!(found, sent);
 }
 
-#[test]
-fn a_topic_is_created_when_a_producer_asks_for_it() {
-    let options = Options::default().with("--default-partitions", "3");
+fn a_topic_is_created_when_a_producer_asks_for_it(setup: Setup) {
+    let options = setup.options().with("--default-partitions", "3");
     let broker = Broker::start_with(options);
     let producer = TestProducer::new(&config(&broker));
     let sent = records::some(10, 1);
@@ -130,9 +127,8 @@ fn a_topic_is_created_when_a_producer_asks_for_it() {
     assert_eq!(found, sent);
 }
 
-#[test]
-fn batches_with_lz4_are_read() {
-    let broker = Broker::start();
+fn batches_with_lz4_are_read(setup: Setup) {
+    let broker = setup.start();
     create_topic(&mut broker.client(), "lz4", 1, &[]);
     let values: [&[u8]; 3] = [&[7; 5000], b"small", &[0; 50_000]];
     let plain = batch_of(1_000_000, &values);

@@ -2,7 +2,7 @@
 //! own. A test fails when the broker logs a WARN or ERROR that it did not announce.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::random::{self, Random};
+use super::faults;
+use super::ports::Ports;
 
 /// How long a start may take before the test fails.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -21,12 +22,10 @@ const START_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(20);
 /// Log lines kept, the newest.
 const LOG_LINES_MAX: usize = 20_000;
-/// Ports that one broker may use; its harness holds the first as a lock.
-const PORTS: u16 = 16;
-/// Below the ports that the kernel gives to outgoing connections.
-const PORT_BASES: std::ops::Range<u16> = 10_000 / PORTS..32_000 / PORTS;
 /// What the broker may always say: it is about the host that the test happens to run on.
-const ABOUT_THE_HOST: [&str; 3] = ["refuses O_DIRECT", "open files", "locked memory"];
+const ABOUT_THE_HOST: [&str; 3] = [REFUSES_DIRECT_IO, "open files", "locked memory"];
+/// What it says where it writes buffered.
+const REFUSES_DIRECT_IO: &str = "refuses O_DIRECT";
 
 /// What a broker is started with.
 #[derive(Clone, Debug)]
@@ -35,6 +34,8 @@ pub struct Options {
     pub cores: u16,
     /// `--topology single` instead of `per-core`.
     pub single: bool,
+    /// As on a file system that refuses O_DIRECT.
+    pub buffered: bool,
     /// `--memory`, MiB.
     pub memory_mib: u32,
     /// `--wal-disk`, MiB.
@@ -43,6 +44,8 @@ pub struct Options {
     pub open_files: Option<u32>,
     /// Whether a write beyond the limit of file sizes is an error instead of a signal.
     pub ignores_file_size_signal: bool,
+    /// Variables of its environment that are to bring it into trouble.
+    pub trouble: Vec<(&'static str, String)>,
     /// Further arguments.
     pub extra: Vec<String>,
 }
@@ -52,10 +55,12 @@ impl Default for Options {
         Options {
             cores: 2,
             single: false,
+            buffered: false,
             memory_mib: 128,
             wal_disk_mib: 128,
             open_files: None,
             ignores_file_size_signal: false,
+            trouble: Vec::new(),
             extra: Vec::new(),
         }
     }
@@ -103,12 +108,6 @@ struct Process {
     reader: JoinHandle<()>,
 }
 
-/// A range of ports, this harness's own as long as it holds the lock.
-struct Ports {
-    first: u16,
-    _lock: TcpListener,
-}
-
 impl Broker {
     /// A running broker with the default options and an empty data directory.
     pub fn start() -> Broker {
@@ -150,16 +149,24 @@ impl Broker {
         &mut self.options
     }
 
+    /// What it has as `--memory`, MiB.
+    pub fn memory_mib(&self) -> u32 {
+        self.options.memory_mib
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Where shard `shard` listens.
+    /// Where shard `shard` listens. Numbers beyond the last shard begin again, so that a test
+    /// may ask for another shard and be content with the only one.
     pub fn address(&self, shard: u16) -> SocketAddr {
-        let step = if self.options.single { 0 } else { shard };
-        assert!(step < PORTS - 1);
-        SocketAddr::from(([127, 0, 0, 1], self.ports.first + step))
+        let step = match self.options.single {
+            true => 0,
+            false => shard % self.options.cores,
+        };
+        SocketAddr::from(([127, 0, 0, 1], self.ports.at(step)))
     }
 
     /// What a Kafka client is given as `bootstrap.servers`.
@@ -172,7 +179,7 @@ impl Broker {
         Client::connect(self.address(0))
     }
 
-    /// A connection to shard `shard`.
+    /// A connection to shard `shard`; see [`Broker::address`].
     pub fn client_of(&self, shard: u16) -> Client {
         Client::connect(self.address(shard))
     }
@@ -187,6 +194,13 @@ impl Broker {
             }
         }
         let options = &self.options;
+        if options.buffered {
+            command.env("NO_DIRECT_IO", "1");
+        }
+        if options.buffered || !options.trouble.is_empty() {
+            command.env("LD_PRELOAD", faults::library());
+        }
+        command.envs(options.trouble.iter().cloned());
         command
             .args(["--listen", &self.address(0).to_string()])
             .args(["--cores", &options.cores.to_string()])
@@ -219,6 +233,16 @@ impl Broker {
         self.process = Some(Process { child, reader });
     }
 
+    /// Starts with variables that may make it end by itself: `DIE_AT_STEP` (see
+    /// `src/runtime/steps.rs`) or those of `faults.c`. Whether every shard answers; if not, it
+    /// has ended or is about to.
+    pub fn start_in_trouble(&mut self, variables: &[(&'static str, String)]) -> bool {
+        self.options.trouble = variables.to_vec();
+        self.spawn();
+        self.options.trouble.clear();
+        self.is_ready()
+    }
+
     /// Starts, and waits until every shard answers.
     pub fn start_again(&mut self) {
         self.spawn();
@@ -246,6 +270,17 @@ impl Broker {
 
     /// Waits until every shard answers ApiVersions.
     pub fn wait_until_ready(&mut self) {
+        if !self.is_ready() {
+            let status = self.exited();
+            panic!(
+                "the broker ended during its start: {status:?}\n{}",
+                self.log()
+            );
+        }
+    }
+
+    /// Waits until every shard answers ApiVersions, or the process has ended.
+    fn is_ready(&mut self) -> bool {
         let deadline = Instant::now() + START_MAX;
         let listeners = if self.options.single {
             1
@@ -254,11 +289,8 @@ impl Broker {
         };
         for shard in 0..listeners {
             while !Client::is_served_at(self.address(shard)) {
-                if let Some(status) = self.exited() {
-                    panic!(
-                        "the broker ended during its start: {status}\n{}",
-                        self.log()
-                    );
+                if self.exited().is_some() {
+                    return false;
                 }
                 assert!(
                     Instant::now() < deadline,
@@ -268,6 +300,15 @@ impl Broker {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
+        if self.options.buffered {
+            assert!(self.has_logged(REFUSES_DIRECT_IO), "{}", self.log());
+        }
+        true
+    }
+
+    /// Whether it was started and nobody has seen its end.
+    pub fn is_started(&self) -> bool {
+        self.process.is_some()
     }
 
     /// How the process ended, if it did.
@@ -304,13 +345,23 @@ impl Broker {
     /// SIGTERM; fails unless the broker ends by itself, in time and with success.
     pub fn stop(&mut self) {
         self.assert_running();
-        terminate(&self.process.as_ref().expect("it runs").child);
+        self.terminate();
         let status = self.wait_for_end();
         assert!(status.success(), "the stop: {status}\n{}", self.log());
         self.check_log();
     }
 
-    fn wait_for_end(&mut self) -> ExitStatus {
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        let process = self.process.as_ref().expect("it was started");
+        let status = Command::new("kill")
+            .args(["-TERM", &process.child.id().to_string()])
+            .status();
+        assert!(status.expect("kill(1) starts").success());
+    }
+
+    /// Waits for the end of the process, which must come in time.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("it runs");
         let deadline = Instant::now() + STOP_MAX;
         let status = loop {
@@ -365,7 +416,8 @@ impl Broker {
 
     /// Fails if the broker has logged what it should not have.
     pub fn check_log(&self) {
-        let log = self.log.lock().expect("the log's lock");
+        // Without the lock, which a panic would poison for those who show the log.
+        let log = self.log.lock().expect("the log's lock").clone();
         let bad: Vec<&String> = log.iter().filter(|line| self.is_unexpected(line)).collect();
         assert!(bad.is_empty(), "unexpected in the broker's log: {bad:#?}");
     }
@@ -414,33 +466,4 @@ pub fn resident_bytes_of(process: u32) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib = line.trim().trim_end_matches("kB").trim();
     Some(kib.parse::<u64>().ok()? * 1024)
-}
-
-fn terminate(child: &Child) {
-    let status = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(status.expect("kill(1) starts").success());
-}
-
-impl Ports {
-    fn reserve() -> Ports {
-        let mut random = Random::new(random::fresh());
-        for _ in 0..1000 {
-            let span = u64::from(PORT_BASES.end - PORT_BASES.start);
-            let base = (PORT_BASES.start + random.below(span) as u16) * PORTS;
-            // Other tests respect the lock, other programs are asked.
-            let Ok(lock) = TcpListener::bind(("127.0.0.1", base)) else {
-                continue;
-            };
-            let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-            if (base + 1..base + PORTS).all(free) {
-                return Ports {
-                    first: base + 1,
-                    _lock: lock,
-                };
-            }
-        }
-        panic!("no free range of ports found");
-    }
 }

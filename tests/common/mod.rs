@@ -6,6 +6,10 @@
 pub mod batches;
 pub mod broker;
 pub mod client;
+pub mod faults;
 pub mod groups;
+pub mod matrix;
 pub mod ops;
+pub mod ports;
 pub mod random;
+pub mod skip;

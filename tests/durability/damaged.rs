@@ -10,9 +10,19 @@ use corelane::wal::{BLOCK_HEADER_BYTES, BlockHeader};
 
 use crate::common::batches::{KEPT_START, batch_of};
 use crate::common::broker::{Broker, Options};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, must_produce, read_all};
 use crate::common::random::Random;
 use crate::small_fs::SmallFileSystem;
+
+matrix! {
+    own shards, "it damages files of WALs that it knows": a_missing_or_resized_file_of_the_wal_is_named,
+        a_bit_flipped_in_a_durable_block_is_named_with_file_and_offset,
+        a_wal_that_is_gone_is_not_begun_anew, a_damaged_file_of_the_data_directory_is_named,
+        a_wal_that_nobody_counted_is_not_passed_over, foreign_files_do_no_harm,
+        a_damaged_segment_header_costs_nothing_but_a_warning, a_read_only_data_directory_is_refused,
+        a_torn_last_block_is_cut_off_quietly;
+}
 
 const TOPIC: &str = "kept";
 const PARTITIONS: i32 = 4;
@@ -21,12 +31,8 @@ const BATCHES: i64 = 6;
 const REFUSED: i32 = 1;
 const PAGE: usize = 4096;
 
-fn small() -> Options {
-    Options {
-        wal_disk_mib: 32,
-        memory_mib: 64,
-        ..Options::default()
-    }
+fn small(setup: Setup) -> Options {
+    setup.with_per_shard(32, 16)
 }
 
 fn batch_at(partition: i32, offset: i64) -> Bytes {
@@ -42,8 +48,8 @@ struct Template {
 
 impl Template {
     /// Written by a broker that stopped cleanly: all of it is known to be durable.
-    fn new() -> Template {
-        Template::with(small(), Broker::stop)
+    fn new(setup: Setup) -> Template {
+        Template::with(small(setup), Broker::stop)
     }
 
     fn with(options: Options, end: impl FnOnce(&mut Broker)) -> Template {
@@ -207,9 +213,8 @@ fn edit(path: &Path, from: &str, to: &str) {
     fs::write(path, text.replace(from, to)).unwrap();
 }
 
-#[test]
-fn a_bit_flipped_in_a_durable_block_is_named_with_file_and_offset() {
-    let template = Template::new();
+fn a_bit_flipped_in_a_durable_block_is_named_with_file_and_offset(setup: Setup) {
+    let template = Template::new(setup);
     let mut random = Random::new(7);
     for wal in 0..2 {
         let all = blocks(&template.dir.path().join("data"), wal);
@@ -231,9 +236,8 @@ fn a_bit_flipped_in_a_durable_block_is_named_with_file_and_offset() {
     }
 }
 
-#[test]
-fn a_missing_or_resized_file_of_the_wal_is_named() {
-    let template = Template::new();
+fn a_missing_or_resized_file_of_the_wal_is_named(setup: Setup) {
+    let template = Template::new(setup);
     let data = template.dir.path().join("data");
     let holder = blocks(&data, 1)[0].name();
     let holder_in = |data: &Path| data.join("wal/shard-001").join(&holder);
@@ -295,9 +299,8 @@ fn a_missing_or_resized_file_of_the_wal_is_named() {
     );
 }
 
-#[test]
-fn a_wal_that_is_gone_is_not_begun_anew() {
-    let template = Template::new();
+fn a_wal_that_is_gone_is_not_begun_anew(setup: Setup) {
+    let template = Template::new(setup);
     let wal = |data: &Path| data.join("wal/shard-001");
     let words = ["wal/shard-001", "missing"];
     template.refused(|data| fs::remove_dir_all(wal(data)).unwrap(), &words);
@@ -321,9 +324,8 @@ fn a_wal_that_is_gone_is_not_begun_anew() {
     );
 }
 
-#[test]
-fn a_damaged_file_of_the_data_directory_is_named() {
-    let template = Template::new();
+fn a_damaged_file_of_the_data_directory_is_named(setup: Setup) {
+    let template = Template::new(setup);
     let words = ["corelane.toml"];
     for text in ["", " ", "\n\n", "format = 1\n", "\0\0\0\0", "format = "] {
         template.refused(|data| fs::write(meta(data), text).unwrap(), &words);
@@ -364,18 +366,16 @@ fn a_damaged_file_of_the_data_directory_is_named() {
     template.refused(|data| fs::remove_file(meta(data)).unwrap(), &words);
 }
 
-#[test]
-fn a_wal_that_nobody_counted_is_not_passed_over() {
-    let template = Template::new();
+fn a_wal_that_nobody_counted_is_not_passed_over(setup: Setup) {
+    let template = Template::new(setup);
     template.refused(
         |data| copy_all(&data.join("wal/shard-001"), &data.join("wal/shard-007")),
         &["wal/shard-007"],
     );
 }
 
-#[test]
-fn foreign_files_do_no_harm() {
-    let template = Template::new();
+fn foreign_files_do_no_harm(setup: Setup) {
+    let template = Template::new(setup);
     let foreign = [
         "README",
         ".snapshot",
@@ -409,9 +409,8 @@ fn foreign_files_do_no_harm() {
     }
 }
 
-#[test]
-fn a_damaged_segment_header_costs_nothing_but_a_warning() {
-    let template = Template::new();
+fn a_damaged_segment_header_costs_nothing_but_a_warning(setup: Setup) {
+    let template = Template::new(setup);
     template.accepted(
         |data| {
             let block = &blocks(data, 0)[0];
@@ -423,9 +422,8 @@ fn a_damaged_segment_header_costs_nothing_but_a_warning() {
     );
 }
 
-#[test]
-fn a_read_only_data_directory_is_refused() {
-    let template = Template::new();
+fn a_read_only_data_directory_is_refused(setup: Setup) {
+    let template = Template::new(setup);
     let Some(file_system) = SmallFileSystem::mount(64) else {
         return;
     };
@@ -436,7 +434,7 @@ fn a_read_only_data_directory_is_refused() {
     if !file_system.make_read_only() {
         return;
     }
-    let broker = Broker::stopped_in(file_system.path(), small());
+    let broker = Broker::stopped_in(file_system.path(), small(setup));
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut copy = Copy { broker, _dir: dir };
     let message = copy.refused();
@@ -445,11 +443,10 @@ fn a_read_only_data_directory_is_refused() {
 }
 
 /// The last write before a crash may be there in part: nobody was promised it.
-#[test]
-fn a_torn_last_block_is_cut_off_quietly() {
+fn a_torn_last_block_is_cut_off_quietly(setup: Setup) {
     let options = Options {
         cores: 1,
-        ..small()
+        ..small(setup)
     };
     let template = Template::with(options, Broker::kill);
     let all = blocks(&template.dir.path().join("data"), 0);

@@ -9,18 +9,21 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::common::batches::one;
 use crate::common::broker::{Broker, Options};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     PRODUCE_BY_NAME, create_topic, fetch, must_produce, produce_request, produced,
 };
 
+matrix! {
+    every cell: a_failed_write_ends_the_process_and_loses_nothing;
+}
+
 const TOPIC: &str = "failing";
 
-#[test]
-fn a_failed_write_ends_the_process_and_loses_nothing() {
+fn a_failed_write_ends_the_process_and_loses_nothing(setup: Setup) {
     let mut broker = Broker::start_with(Options {
-        cores: 1,
         ignores_file_size_signal: true,
-        ..Options::default()
+        ..setup.options()
     });
     create_topic(&mut broker.client(), TOPIC, 1, &[]);
     let mut acknowledged = 0;

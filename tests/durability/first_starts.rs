@@ -15,8 +15,14 @@ use corelane::kafka::messages::create_topics::{
 use crate::common::batches::{KEPT_START, batch_of};
 use crate::common::broker::{Broker, Options};
 use crate::common::client::{Client, newest};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{PRODUCE_BY_NAME, must_produce, produce_request, read_all};
 use crate::common::random::Random;
+
+matrix! {
+    own shards, "it goes from one number of shards to another":
+        a_start_that_was_killed_does_not_keep_the_next_from_starting;
+}
 
 /// Each with a data directory of its own.
 const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
@@ -26,12 +32,11 @@ const CORES_MAX: u64 = 4;
 const TOPIC: &str = "early";
 const PARTITIONS: i32 = 7;
 
-#[test]
-fn a_start_that_was_killed_does_not_keep_the_next_from_starting() {
+fn a_start_that_was_killed_does_not_keep_the_next_from_starting(setup: Setup) {
     std::thread::scope(|scope| {
         for seed in SEEDS {
             scope.spawn(move || {
-                let mut run = Run::new(seed);
+                let mut run = Run::new(setup, seed);
                 (0..ROUNDS).for_each(|round| run.round(round));
                 run.end();
                 println!("seed {seed}: {} kills, {} batches", run.kills, run.sent);
@@ -53,13 +58,13 @@ struct Run {
 }
 
 impl Run {
-    fn new(seed: u64) -> Run {
+    fn new(setup: Setup, seed: u64) -> Run {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let options = Options {
             // Every start with records keeps a segment of its own.
             wal_disk_mib: 256,
             memory_mib: 128,
-            ..Options::default()
+            ..setup.options()
         };
         Run {
             random: Random::new(seed),

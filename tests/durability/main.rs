@@ -8,6 +8,7 @@
 mod common;
 
 mod damaged;
+mod failed_calls;
 mod failed_write;
 mod first_starts;
 mod full_disk;
@@ -15,3 +16,5 @@ mod kill;
 mod many_partitions;
 mod restarts;
 mod small_fs;
+mod steps;
+mod story;

@@ -15,7 +15,12 @@ use corelane::kafka::messages::produce::{
 use crate::common::batches::one;
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{PRODUCE_BY_NAME, fetch};
+
+matrix! {
+    own shards, "it goes from one number of shards to another": ten_thousand_partitions;
+}
 
 const TOPICS: usize = 100;
 const PARTITIONS: i32 = 100;
@@ -101,12 +106,11 @@ fn check_metadata(client: &mut Client) {
     assert_eq!(partitions, TOPICS * PARTITIONS as usize);
 }
 
-#[test]
-fn ten_thousand_partitions() {
+fn ten_thousand_partitions(setup: Setup) {
     let mut broker = Broker::start_with(Options {
         memory_mib: 256,
         wal_disk_mib: 512,
-        ..Options::default()
+        ..setup.options()
     });
     let resident = |broker: &Broker| broker.resident_bytes() >> 20;
     println!("empty: {} MiB resident", resident(&broker));

@@ -7,7 +7,14 @@ use bytes::Bytes;
 
 use crate::common::batches::{KEPT_START, one};
 use crate::common::broker::{Broker, Options};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, must_produce, read_all};
+
+matrix! {
+    every pair: starts_do_not_use_up_the_budget;
+    own shards, "it goes from one number of shards to another":
+        starts_with_other_numbers_of_cores_do_not_use_up_the_budget;
+}
 
 /// Starts, several times as many as there are segments in the budget.
 const STARTS: i64 = 16;
@@ -63,23 +70,16 @@ fn start_often(options: Options, cores: &[u16]) {
     assert!(is_sound, "{report}");
 }
 
-#[test]
-fn starts_do_not_use_up_the_budget() {
-    // Four segments of 4 MiB for each of two shards.
-    let options = Options {
-        wal_disk_mib: 32,
-        memory_mib: 64,
-        ..Options::default()
-    };
-    start_often(options, &[2]);
+fn starts_do_not_use_up_the_budget(setup: Setup) {
+    // Four segments of 4 MiB for each shard.
+    start_often(setup.with_per_shard(32, 16), &[setup.shards]);
 }
 
-#[test]
-fn starts_with_other_numbers_of_cores_do_not_use_up_the_budget() {
+fn starts_with_other_numbers_of_cores_do_not_use_up_the_budget(setup: Setup) {
     let options = Options {
         wal_disk_mib: 48,
         memory_mib: 96,
-        ..Options::default()
+        ..setup.options()
     };
     start_often(options, &[1, 3, 2]);
 }

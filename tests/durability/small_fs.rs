@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::common::skip::skip;
+
 /// A file system of its own, small, gone in the end.
 pub struct SmallFileSystem {
     dir: tempfile::TempDir,
@@ -20,11 +22,11 @@ impl SmallFileSystem {
             Ok(output) if output.status.success() => Some(SmallFileSystem { dir }),
             Ok(output) => {
                 let why = String::from_utf8_lossy(&output.stderr).into_owned();
-                println!("skipped: no file system can be mounted here: {why}");
+                skip(&format!("no file system can be mounted here: {why}"));
                 None
             }
             Err(error) => {
-                println!("skipped: no mount(8) here: {error}");
+                skip(&format!("no mount(8) here: {error}"));
                 None
             }
         }
@@ -44,7 +46,7 @@ impl SmallFileSystem {
         match remounted {
             Ok(output) if output.status.success() => true,
             other => {
-                println!("skipped: it cannot be made read-only: {other:?}");
+                skip(&format!("it cannot be made read-only: {other:?}"));
                 false
             }
         }

@@ -7,11 +7,15 @@ use corelane::kafka::messages::metadata::{
 };
 use corelane::kafka::record::BatchBuilder;
 
-use crate::common::broker::Broker;
 use crate::common::client::{Client, newest};
 use crate::common::groups::{commit, find_coordinator};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, delete_records, produce};
-use crate::rig::{coordinator, options};
+use crate::rig::{coordinator, start};
+
+matrix! {
+    every cell: it_comes_with_the_first_coordinator_and_only_the_broker_writes_to_it;
+}
 
 const OFFSETS: &str = "__consumer_offsets";
 
@@ -31,14 +35,13 @@ fn partitions(client: &mut Client) -> Option<usize> {
     (!topic.error_code.is_error()).then_some(topic.partitions.len())
 }
 
-#[test]
-fn it_comes_with_the_first_coordinator_and_only_the_broker_writes_to_it() {
-    let broker = Broker::start_with(options(2, false));
+fn it_comes_with_the_first_coordinator_and_only_the_broker_writes_to_it(setup: Setup) {
+    let broker = start(setup);
     let mut client = broker.client();
     assert_eq!(partitions(&mut client), None);
     // Both nodes at once.
     let other = std::thread::spawn({
-        let mut client = broker.client_of(1);
+        let mut client = broker.client_of(setup.nodes() - 1);
         move || find_coordinator(&mut client, "a").unwrap()
     });
     assert_eq!(

@@ -7,8 +7,9 @@ use corelane::kafka::ErrorCode;
 use crate::common::broker::Broker;
 use crate::common::client::Client;
 use crate::common::groups::Member;
+use crate::common::matrix::Setup;
 use crate::common::ops::create_topic;
-use crate::rig::options;
+use crate::rig::{coordinator, options};
 
 const SESSION_MS: i32 = 120_000;
 
@@ -35,9 +36,16 @@ fn assemble(broker: &Broker, members: &mut [Member]) {
 }
 
 fn broker(delay_ms: u32) -> Broker {
-    let mut options = options(2, true);
+    let setup = Setup {
+        single: true,
+        shards: 2,
+        buffered: false,
+    };
+    let mut options = options(setup);
     options.extra = vec![format!("--group-initial-rebalance-delay-ms={delay_ms}")];
-    Broker::start_with(options)
+    let broker = Broker::start_with(options);
+    coordinator(&broker, "any");
+    broker
 }
 
 #[test]
@@ -118,7 +126,9 @@ fn five_hundred_members_of_one_group() {
     let mut clients: Vec<Client> = members.iter().map(|_| broker.client()).collect();
     let started = Instant::now();
     // The leader begins, so that nobody gets the old generation again.
-    for (member, client) in members.iter().zip(&mut clients).rev() {
+    members[499].send_join(&mut clients[499], SESSION_MS, SESSION_MS);
+    while members[0].heartbeat(&mut clients[0]) == ErrorCode::NONE {}
+    for (member, client) in members.iter().zip(&mut clients).take(499) {
         member.send_join(client, SESSION_MS, SESSION_MS);
     }
     let before = members[0].generation;

@@ -7,8 +7,15 @@ use corelane::kafka::ErrorCode;
 use crate::common::broker::Broker;
 use crate::common::client::Client;
 use crate::common::groups::Member;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::create_topic;
-use crate::rig::{coordinator, every_layout, options};
+use crate::rig::{coordinator, start};
+
+matrix! {
+    every pair: two_members_share_a_group, requests_behind_a_waiting_join_wait_with_it,
+        a_stop_answers_those_who_wait_for_others;
+    every value: a_member_that_vanishes_is_missed_after_its_session;
+}
 
 const SESSION_MS: i32 = 6000;
 const REBALANCE_MS: i32 = 20_000;
@@ -67,45 +74,37 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-#[test]
-fn two_members_share_a_group_in_every_layout() {
-    for layout in every_layout() {
-        let broker = Broker::start_with(layout);
-        create_topic(&mut broker.client(), "t", 2, &[]);
-        for group in ["a", "b", "c"] {
-            let mut first = lonely(&broker, group);
-            let mut second = with_second(&broker, &mut first);
-            for (client, member) in [&mut first, &mut second] {
-                assert_eq!(member.heartbeat(client), ErrorCode::NONE);
-                assert_eq!(member.commit(client, "t", 0, 4), ErrorCode::NONE);
-            }
-            let stale = Member {
-                generation: first.1.generation - 1,
-                ..first.1.clone()
-            };
-            assert_eq!(stale.heartbeat(&mut first.0), ErrorCode::ILLEGAL_GENERATION);
-            assert_eq!(
-                stale.commit(&mut first.0, "t", 0, 5),
-                ErrorCode::ILLEGAL_GENERATION
-            );
-            assert_eq!(second.1.leave(&mut second.0), ErrorCode::NONE);
-            let heartbeat = first.1.heartbeat(&mut first.0);
-            assert_eq!(heartbeat, ErrorCode::REBALANCE_IN_PROGRESS);
-            assert_eq!(
-                first.1.join(&mut first.0, SESSION_MS, REBALANCE_MS),
-                ErrorCode::NONE
-            );
-            assert_eq!(first.1.members.len(), 1);
+fn two_members_share_a_group(setup: Setup) {
+    let broker = start(setup);
+    create_topic(&mut broker.client(), "t", 2, &[]);
+    for group in ["a", "b", "c"] {
+        let mut first = lonely(&broker, group);
+        let mut second = with_second(&broker, &mut first);
+        for (client, member) in [&mut first, &mut second] {
+            assert_eq!(member.heartbeat(client), ErrorCode::NONE);
+            assert_eq!(member.commit(client, "t", 0, 4), ErrorCode::NONE);
         }
+        let (client, member) = &mut first;
+        let stale = Member {
+            generation: member.generation - 1,
+            ..member.clone()
+        };
+        let illegal = ErrorCode::ILLEGAL_GENERATION;
+        assert_eq!(stale.heartbeat(client), illegal);
+        assert_eq!(stale.commit(client, "t", 0, 5), illegal);
+        assert_eq!(second.1.leave(&mut second.0), ErrorCode::NONE);
+        let heartbeat = member.heartbeat(client);
+        assert_eq!(heartbeat, ErrorCode::REBALANCE_IN_PROGRESS);
+        let joined = member.join(client, SESSION_MS, REBALANCE_MS);
+        assert_eq!((joined, member.members.len()), (ErrorCode::NONE, 1));
     }
 }
 
-#[test]
-fn requests_behind_a_waiting_join_wait_with_it() {
-    let broker = Broker::start_with(options(2, true));
+fn requests_behind_a_waiting_join_wait_with_it(setup: Setup) {
+    let broker = start(setup);
     let mut first = lonely(&broker, "g");
     let (client, member) = &mut first;
-    let mut second = (broker.client(), Member::of("g"));
+    let mut second = (coordinator(&broker, "g"), Member::of("g"));
     second.1.send_join(&mut second.0, SESSION_MS, REBALANCE_MS);
     assert_eq!(
         second.1.receive_join(&mut second.0),
@@ -131,13 +130,8 @@ fn requests_behind_a_waiting_join_wait_with_it() {
     assert_eq!(refused, Err(ErrorCode::ILLEGAL_GENERATION));
 }
 
-#[test]
-fn a_member_that_vanishes_is_missed_after_its_session() {
-    let mut options = options(2, true);
-    options
-        .extra
-        .push("--group-min-session-timeout-ms=100".to_owned());
-    let broker = Broker::start_with(options);
+fn a_member_that_vanishes_is_missed_after_its_session(setup: Setup) {
+    let broker = start(setup);
     let mut first = lonely(&broker, "g");
     let second = with_second(&broker, &mut first);
     drop(second);
@@ -155,31 +149,26 @@ fn a_member_that_vanishes_is_missed_after_its_session() {
     assert_eq!(member.members.len(), 1);
 }
 
-#[test]
-fn a_stop_answers_those_who_wait_for_others() {
-    for single in [false, true] {
-        let mut broker = Broker::start_with(options(3, single));
-        let waiting: Vec<(Client, Member)> = (0..12)
-            .map(|n| {
-                let group = format!("g{n}");
-                let (client, member) = lonely(&broker, &group);
-                // Nobody lets the first one know, so the second waits for it.
-                let mut second = (coordinator(&broker, &group), Member::of(&group));
-                second.1.send_join(&mut second.0, SESSION_MS, REBALANCE_MS);
-                assert_eq!(
-                    second.1.receive_join(&mut second.0),
-                    ErrorCode::MEMBER_ID_REQUIRED
-                );
-                second.1.send_join(&mut second.0, SESSION_MS, REBALANCE_MS);
-                drop((client, member));
-                second
-            })
-            .collect();
-        std::thread::sleep(Duration::from_millis(100));
-        // It finds nothing left behind, or its log says so.
-        broker.stop();
-        for (mut client, mut member) in waiting {
-            assert_eq!(member.receive_join(&mut client), ErrorCode::NOT_COORDINATOR);
-        }
+fn a_stop_answers_those_who_wait_for_others(setup: Setup) {
+    let mut broker = start(setup);
+    let waiting: Vec<(Client, Member)> = (0..12)
+        .map(|n| {
+            let group = format!("g{n}");
+            // Nobody lets the first one know, so the second waits for it.
+            drop(lonely(&broker, &group));
+            let mut second = (coordinator(&broker, &group), Member::of(&group));
+            let (client, member) = &mut second;
+            member.send_join(client, SESSION_MS, REBALANCE_MS);
+            assert_eq!(member.receive_join(client), ErrorCode::MEMBER_ID_REQUIRED);
+            member.send_join(client, SESSION_MS, REBALANCE_MS);
+            second
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(100));
+    // It finds nothing left behind, or its log says so.
+    broker.stop();
+    for (mut client, mut member) in waiting {
+        let told = member.receive_join(&mut client);
+        assert_eq!(told, ErrorCode::NOT_COORDINATOR);
     }
 }

@@ -3,24 +3,20 @@
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
 use crate::common::groups::find_coordinator;
+use crate::common::matrix::Setup;
 
-/// Both topologies, with one, two and five shards.
-pub fn every_layout() -> impl Iterator<Item = Options> {
-    [(1, false), (2, false), (5, false), (2, true), (5, true)]
-        .into_iter()
-        .map(|(cores, single)| options(cores, single))
+/// A broker whose groups do not wait for more members than there are, with memory for more
+/// shards than it begins with.
+pub fn options(setup: Setup) -> Options {
+    let mut options = setup.options();
+    options.memory_mib = 320;
+    options.wal_disk_mib = 320;
+    options.with("--group-initial-rebalance-delay-ms", "0")
 }
 
-/// A broker whose groups do not wait for more members than there are.
-pub fn options(cores: u16, single: bool) -> Options {
-    let options = Options {
-        cores,
-        single,
-        memory_mib: 64 * u32::from(cores),
-        wal_disk_mib: 64 * u32::from(cores),
-        ..Options::default()
-    };
-    options.with("--group-initial-rebalance-delay-ms", "0")
+/// It runs.
+pub fn start(setup: Setup) -> Broker {
+    Broker::start_with(options(setup))
 }
 
 /// A connection to the coordinator of `group`.

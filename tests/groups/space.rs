@@ -9,12 +9,18 @@ use corelane::kafka::record::BatchBuilder;
 use crate::common::broker::Broker;
 use crate::common::groups::{COMMIT_BY_NAME, commit_request};
 use crate::common::groups::{Member, commit, committed, fetch_offsets};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, delete_topic, produce};
 use crate::rig::{coordinator, options};
 
-#[test]
-fn many_commits_on_a_small_disk_go_on_for_ever() {
-    let mut options = options(1, false);
+matrix! {
+    own shards, "it is about one WAL": many_commits_on_a_small_disk_go_on_for_ever;
+    every value: a_full_disk_refuses_commits_and_loses_nothing;
+}
+
+fn many_commits_on_a_small_disk_go_on_for_ever(setup: Setup) {
+    let mut options = options(setup);
+    options.cores = 1;
     options.wal_disk_mib = 16;
     let mut broker = Broker::start_with(options);
     create_topic(&mut broker.client(), "t", 1, &[]);
@@ -57,14 +63,13 @@ fn disk_bytes(broker: &Broker) -> u64 {
     bytes
 }
 
-#[test]
-fn a_full_disk_refuses_commits_and_loses_nothing() {
-    let mut options = options(1, false);
-    options.wal_disk_mib = 16;
+fn a_full_disk_refuses_commits_and_loses_nothing(setup: Setup) {
+    let mut options = options(setup);
+    options.wal_disk_mib = 16 * u32::from(setup.shards);
     let mut broker = Broker::start_with(options);
     let mut client = broker.client();
     create_topic(&mut client, "t", 1, &[]);
-    create_topic(&mut client, "filler", 1, &[]);
+    create_topic(&mut client, "filler", PARTITIONS, &[]);
     let mut member = Member::of("g");
     let mut owner = coordinator(&broker, "g");
     assert_eq!(member.join(&mut owner, 60_000, 60_000), ErrorCode::NONE);
@@ -112,12 +117,18 @@ fn a_full_disk_refuses_commits_and_loses_nothing() {
     );
 }
 
-/// Produces until it is refused.
+/// As many as the most shards, so that each has one.
+const PARTITIONS: i32 = 5;
+
+/// Produces on every shard until it is refused.
 fn fill(broker: &Broker) {
     let mut client = broker.client();
     for bytes in [512 << 10, 16 << 10, 1 << 10] {
         let value = vec![7; bytes];
         let batch = BatchBuilder::new(0).record(0, None, Some(&value)).build();
-        while produce(&mut client, "filler", 0, batch.clone()).error == ErrorCode::NONE {}
+        for partition in 0..PARTITIONS {
+            let more = || produce(&mut client, "filler", partition, batch.clone()).error;
+            std::iter::repeat_with(more).find(|error| error.is_error());
+        }
     }
 }

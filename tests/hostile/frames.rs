@@ -12,8 +12,15 @@ use super::bystander::Bystander;
 use super::captures;
 use crate::common::broker::Broker;
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::create_topic;
 use crate::common::random::Random;
+
+matrix! {
+    every cell: impossible_lengths_close_the_connection,
+        unknown_apis_and_versions_close_the_connection,
+        an_unknown_version_of_api_versions_is_answered_in_version_0, garbage_closes_the_connection;
+}
 
 /// A frame around `body`, with its right length.
 fn framed(body: &[u8]) -> Vec<u8> {
@@ -28,9 +35,8 @@ fn assert_closes(broker: &Broker, bytes: &[u8], what: &str) {
     assert!(client.is_closed_by_broker(), "{what}: still open");
 }
 
-#[test]
-fn impossible_lengths_close_the_connection() {
-    let mut broker = Broker::start();
+fn impossible_lengths_close_the_connection(setup: Setup) {
+    let mut broker = setup.start();
     let bystander = Bystander::start(&broker, 100);
     let too_long = 100 * 1024 * 1024 + 1;
     for length in [i32::MIN, -1000, -1, 0, 1, 9, too_long, i32::MAX] {
@@ -41,9 +47,8 @@ fn impossible_lengths_close_the_connection() {
     broker.assert_running();
 }
 
-#[test]
-fn unknown_apis_and_versions_close_the_connection() {
-    let mut broker = Broker::start();
+fn unknown_apis_and_versions_close_the_connection(setup: Setup) {
+    let mut broker = setup.start();
     let topic_id = create_topic(&mut broker.client(), captures::TOPIC, 2, &[]);
     for key in [-1, 4, 5, 6, 7, 8, 999, i16::MIN, i16::MAX] {
         let mut body = [&key.to_be_bytes()[..], &[0, 0, 0, 0, 0, 7, 255, 255]].concat();
@@ -64,9 +69,8 @@ fn unknown_apis_and_versions_close_the_connection() {
     broker.assert_running();
 }
 
-#[test]
-fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
-    let broker = Broker::start();
+fn an_unknown_version_of_api_versions_is_answered_in_version_0(setup: Setup) {
+    let broker = setup.start();
     let request = ApiVersionsRequest {
         client_software_name: "future",
         client_software_version: "9",
@@ -93,9 +97,8 @@ fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
     }
 }
 
-#[test]
-fn garbage_closes_the_connection() {
-    let mut broker = Broker::start();
+fn garbage_closes_the_connection(setup: Setup) {
+    let mut broker = setup.start();
     let bystander = Bystander::start(&broker, 100);
     let http = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert_closes(&broker, http, "HTTP");

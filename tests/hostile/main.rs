@@ -10,6 +10,7 @@ mod common;
 mod bystander;
 mod captures;
 mod frames;
+mod idle;
 mod memory;
 mod peers;
 mod requests;

@@ -11,33 +11,37 @@ use super::bystander::Bystander;
 use crate::common::batches::{batch_of, one};
 use crate::common::broker::{Broker, Options, resident_bytes_of};
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     FETCH_BY_NAME, PRODUCE_BY_NAME, create_topic, fetch_request, fetched, must_produce,
     produce_request, produced,
 };
 use crate::common::random::Random;
 
-const MEMORY_MIB: u32 = 128;
+matrix! {
+    every pair: requests_beyond_the_budget_are_refused_at_their_length;
+    every value: consumers_that_never_read_their_responses, a_stop_while_consumers_do_not_read,
+        connections_that_idle_after_much_traffic, large_requests_that_never_end,
+        half_sent_requests_hold_up_nobody_for_long,
+        half_a_request_may_take_its_time_while_nobody_waits;
+    own shards, "it uses up the memory of known shards, so it must know which one it talks to":
+        a_request_has_its_turn_behind_half_sent_ones_of_its_size;
+    own shards, "on one shard small batches of all partitions lie side by side":
+        consumers_that_are_far_behind_everywhere;
+}
+
 /// What the process may have beyond its budget: the program, the allocator's own waste,
 /// the stacks and the connections.
 const SLACK_MIB: u32 = 64;
 
 /// A broker with little memory and room for the data of these tests.
-fn start() -> Broker {
-    Broker::start_with(Options {
-        memory_mib: MEMORY_MIB,
-        wal_disk_mib: 1024,
-        ..Options::default()
-    })
+fn start(setup: Setup) -> Broker {
+    Broker::start_with(setup.with_per_shard(64, 512))
 }
 
 /// A broker with as little memory as it takes.
-fn start_small() -> Broker {
-    Broker::start_with(Options {
-        memory_mib: 64,
-        wal_disk_mib: 512,
-        ..Options::default()
-    })
+fn start_small(setup: Setup) -> Broker {
+    Broker::start_with(setup.with_per_shard(32, 256))
 }
 
 /// A whole Produce request with one record of `bytes`.
@@ -50,7 +54,7 @@ fn produce_frame(topic: &str, partition: i32, bytes: usize) -> Vec<u8> {
     )
 }
 
-/// Connections to both shards that have each sent `begin` and do not go on.
+/// Connections to two shards that have each sent `begin` and do not go on.
 fn left_in_the_middle(broker: &Broker, count: u16, begin: &[u8]) -> Vec<Client> {
     let mut left = Vec::new();
     for i in 0..count {
@@ -65,6 +69,7 @@ fn left_in_the_middle(broker: &Broker, count: u16, begin: &[u8]) -> Vec<Client> 
 
 /// Watches the resident memory of a broker.
 struct Gauge {
+    budget_mib: u32,
     done: Arc<AtomicBool>,
     highest: Arc<AtomicU64>,
     thread: JoinHandle<()>,
@@ -89,6 +94,7 @@ impl Gauge {
             }
         });
         Gauge {
+            budget_mib: broker.memory_mib(),
             done,
             highest,
             thread,
@@ -100,8 +106,9 @@ impl Gauge {
         self.done.store(true, Ordering::SeqCst);
         self.thread.join().unwrap();
         let highest = self.highest.load(Ordering::SeqCst) >> 20;
-        println!("{what}: at most {highest} MiB resident with --memory {MEMORY_MIB}MiB");
-        let allowed = u64::from(MEMORY_MIB + SLACK_MIB);
+        let budget = self.budget_mib;
+        println!("{what}: at most {highest} MiB resident with --memory {budget}MiB");
+        let allowed = u64::from(budget + SLACK_MIB);
         assert!(highest <= allowed, "{what}: {highest} MiB resident");
     }
 }
@@ -133,9 +140,8 @@ fn greedy_request(topic: &str, partition: i32) -> FetchRequest<'_> {
     request
 }
 
-#[test]
-fn consumers_that_never_read_their_responses() {
-    let mut broker = start();
+fn consumers_that_never_read_their_responses(setup: Setup) {
+    let mut broker = start(setup);
     fill(&broker, "greedy", 100, 1_000_000);
     let gauge = Gauge::start(&broker);
     let bystander = Bystander::start(&broker, 1000);
@@ -169,6 +175,24 @@ fn consumers_that_never_read_their_responses() {
     broker.stop();
 }
 
+/// Who does not read is cut off by a stop, and what its responses held is given back.
+fn a_stop_while_consumers_do_not_read(setup: Setup) {
+    let mut broker = start(setup);
+    fill(&broker, "stalled", 20, 1_000_000);
+    let mut stalled = Vec::new();
+    for i in 0..8 {
+        let mut client = broker.client_of(i % 2);
+        for _ in 0..4 {
+            let request = greedy_request("stalled", i32::from(i / 2 % 2));
+            client.send(FETCH_BY_NAME, &request);
+        }
+        stalled.push(client);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    broker.stop();
+    drop(stalled);
+}
+
 /// Sends much on `clients`, and fetches much, with many requests in flight on each.
 fn be_busy(clients: &mut [Client], topic: &str) {
     for round in 0..2 {
@@ -190,10 +214,9 @@ fn be_busy(clients: &mut [Client], topic: &str) {
     }
 }
 
-#[test]
-fn connections_that_idle_after_much_traffic() {
+fn connections_that_idle_after_much_traffic(setup: Setup) {
     const CONNECTIONS: u16 = 400;
-    let mut broker = start();
+    let mut broker = start(setup);
     create_topic(&mut broker.client(), "busy", 2, &[]);
     let gauge = Gauge::start(&broker);
     let threads: Vec<_> = (0..4)
@@ -212,7 +235,7 @@ fn connections_that_idle_after_much_traffic() {
     }
     // What was taken for the traffic goes back to the kernel.
     let deadline = Instant::now() + Duration::from_secs(20);
-    while broker.resident_bytes() > u64::from(MEMORY_MIB) << 20 {
+    while broker.resident_bytes() > u64::from(broker.memory_mib()) << 20 {
         assert!(
             Instant::now() < deadline,
             "{} MiB",
@@ -225,9 +248,8 @@ fn connections_that_idle_after_much_traffic() {
     broker.stop();
 }
 
-#[test]
-fn large_requests_that_never_end() {
-    let mut broker = start();
+fn large_requests_that_never_end(setup: Setup) {
+    let mut broker = start(setup);
     create_topic(&mut broker.client(), "giant", 2, &[]);
     let gauge = Gauge::start(&broker);
     let bystander = Bystander::start(&broker, 1000);
@@ -245,9 +267,8 @@ fn large_requests_that_never_end() {
     broker.stop();
 }
 
-#[test]
-fn requests_beyond_the_budget_are_refused_at_their_length() {
-    let mut broker = start();
+fn requests_beyond_the_budget_are_refused_at_their_length(setup: Setup) {
+    let mut broker = start(setup);
     let mut client = broker.client();
     client.send_raw(&(4i32 << 20).to_be_bytes()).unwrap();
     assert!(client.is_closed_by_broker());
@@ -257,9 +278,8 @@ fn requests_beyond_the_budget_are_refused_at_their_length() {
     assert!(broker.has_logged("--memory"), "{}", broker.log());
 }
 
-#[test]
-fn half_sent_requests_hold_up_nobody_for_long() {
-    let mut broker = start_small();
+fn half_sent_requests_hold_up_nobody_for_long(setup: Setup) {
+    let mut broker = start_small(setup);
     create_topic(&mut broker.client(), "half", 2, &[]);
     let whole = produce_frame("half", 0, 900_000);
     let left = left_in_the_middle(&broker, 200, &whole[..450_000]);
@@ -272,9 +292,12 @@ fn half_sent_requests_hold_up_nobody_for_long() {
     broker.stop();
 }
 
-#[test]
-fn a_request_has_its_turn_behind_half_sent_ones_of_its_size() {
-    let mut broker = start_small();
+fn a_request_has_its_turn_behind_half_sent_ones_of_its_size(setup: Setup) {
+    let known = Setup {
+        single: false,
+        ..setup
+    };
+    let mut broker = start_small(known);
     create_topic(&mut broker.client(), "turn", 2, &[]);
     // In memory of their own, and in chunks.
     for (bytes, count) in [(900_000, 12), (100_000, 120)] {
@@ -292,9 +315,8 @@ fn a_request_has_its_turn_behind_half_sent_ones_of_its_size() {
     assert!(broker.has_logged("memory that others wait for"));
 }
 
-#[test]
-fn half_a_request_may_take_its_time_while_nobody_waits() {
-    let mut broker = start_small();
+fn half_a_request_may_take_its_time_while_nobody_waits(setup: Setup) {
+    let mut broker = start_small(setup);
     create_topic(&mut broker.client(), "slow", 2, &[]);
     for bytes in [1000, 3000, 100_000, 900_000] {
         let whole = produce_frame("slow", 0, bytes);
@@ -308,15 +330,83 @@ fn half_a_request_may_take_its_time_while_nobody_waits() {
     broker.stop();
 }
 
+/// Keeps `count` half-sent requests of `bytes` on the broker, a new one for each that it ends.
+fn keep_half_sent(broker: &Broker, count: u16, bytes: usize, done: &AtomicBool) {
+    let whole = produce_frame("waits", 0, bytes);
+    let begin = &whole[..bytes / 2];
+    let mut left = left_in_the_middle(broker, count, begin);
+    while !done.load(Ordering::SeqCst) {
+        for (i, client) in left.iter_mut().enumerate() {
+            client.set_patience(Duration::from_millis(1));
+            if client.is_closed_by_broker() {
+                *client = broker.client_of(i as u16 % 2);
+                client.set_patience(Duration::from_millis(5));
+                let _ = client.try_send_raw(begin);
+            }
+        }
+    }
+}
+
+/// What has to wait is more than a second behind those that hold the memory it needs, and
+/// while all chunks are in use as well.
+#[test]
+fn who_sends_is_never_ended_for_want_of_memory() {
+    let mut broker = start_small();
+    create_topic(&mut broker.client(), "waits", 2, &[]);
+    let done = AtomicBool::new(false);
+    let rounds = std::thread::scope(|scope| {
+        let slow = [(40, 400_000), (120, 100_000)];
+        for (count, bytes) in slow {
+            let (broker, done) = (&broker, &done);
+            scope.spawn(move || keep_half_sent(broker, count, bytes, done));
+        }
+        let producers: Vec<_> = (0..6u16)
+            .map(|i| {
+                let mut client = broker.client_of(i % 2);
+                scope.spawn(move || {
+                    let (began, mut slowest) = (Instant::now(), Duration::ZERO);
+                    let mut rounds = 0;
+                    while began.elapsed() < Duration::from_secs(8) {
+                        let bytes = 200_000 + usize::from(i) * 50_000 + rounds * 7;
+                        let asked = Instant::now();
+                        // Small ones before it, in one piece: the broker reads much at a time.
+                        let mut wire = produce_frame("waits", i32::from(i % 2), 1000).repeat(20);
+                        wire.extend(produce_frame("waits", i32::from(i % 2), bytes));
+                        client
+                            .send_raw(&wire)
+                            .expect("a producer that sends was ended");
+                        for _ in 0..21 {
+                            client.receive_raw();
+                        }
+                        slowest = slowest.max(asked.elapsed());
+                        rounds += 1;
+                    }
+                    (rounds, slowest)
+                })
+            })
+            .collect();
+        let rounds: Vec<_> = producers.into_iter().map(|p| p.join()).collect();
+        done.store(true, Ordering::SeqCst);
+        rounds
+    });
+    let rounds: Vec<_> = rounds.into_iter().map(|round| round.unwrap()).collect();
+    println!("rounds of each producer, and its slowest: {rounds:.1?}");
+    let slowest = rounds.iter().map(|(_, slowest)| *slowest).max().unwrap();
+    assert!(
+        slowest > Duration::from_secs(1),
+        "nobody had to wait: {slowest:?}"
+    );
+    broker.stop();
+    assert!(broker.has_logged("memory that others wait for"));
+}
+
 /// Small batches of two partitions in turn: reading one of them means reading along the
 /// other, and what is read ahead comes on top.
-#[test]
-fn consumers_that_are_far_behind_everywhere() {
+fn consumers_that_are_far_behind_everywhere(setup: Setup) {
     let mut broker = Broker::start_with(Options {
         cores: 1,
-        memory_mib: MEMORY_MIB,
         wal_disk_mib: 1024,
-        ..Options::default()
+        ..setup.options()
     });
     const COUNT: usize = 8000;
     fill(&broker, "behind", COUNT, 8000);

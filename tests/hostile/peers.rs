@@ -10,18 +10,24 @@ use super::captures;
 use crate::common::batches::one;
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     FETCH_BY_NAME, create_topic, fetch_request, must_produce, produce_request,
 };
+
+matrix! {
+    every pair: requests_left_in_the_middle_hinder_nobody, resets_are_no_news;
+    every value: connections_that_never_send_cost_little,
+        a_broker_without_descriptors_refuses_connections_and_recovers;
+}
 
 /// Has the kernel end the connection with a reset.
 fn reset(stream: &TcpStream) {
     sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
 }
 
-#[test]
-fn connections_that_never_send_cost_little() {
-    let mut broker = Broker::start();
+fn connections_that_never_send_cost_little(setup: Setup) {
+    let mut broker = setup.start();
     let bystander = Bystander::start(&broker, 100);
     let before = broker.resident_bytes();
     let mut silent = Vec::new();
@@ -38,9 +44,8 @@ fn connections_that_never_send_cost_little() {
     broker.stop();
 }
 
-#[test]
-fn requests_left_in_the_middle_hinder_nobody() {
-    let mut broker = Broker::start();
+fn requests_left_in_the_middle_hinder_nobody(setup: Setup) {
+    let mut broker = setup.start();
     let topic_id = create_topic(&mut broker.client(), captures::TOPIC, 2, &[]);
     let bystander = Bystander::start(&broker, 100);
     let mut left = Vec::new();
@@ -64,9 +69,8 @@ fn requests_left_in_the_middle_hinder_nobody() {
     broker.stop();
 }
 
-#[test]
-fn resets_are_no_news() {
-    let mut broker = Broker::start();
+fn resets_are_no_news(setup: Setup) {
+    let mut broker = setup.start();
     create_topic(&mut broker.client(), "reset", 2, &[]);
     let value = vec![1; 200_000];
     for partition in 0..2 {
@@ -91,12 +95,11 @@ fn resets_are_no_news() {
     broker.stop();
 }
 
-#[test]
-fn a_broker_without_descriptors_refuses_connections_and_recovers() {
+fn a_broker_without_descriptors_refuses_connections_and_recovers(setup: Setup) {
     const OPEN_FILES: u32 = 300;
     let mut broker = Broker::start_with(Options {
         open_files: Some(OPEN_FILES),
-        ..Options::default()
+        ..setup.options()
     });
     broker.announce("cannot accept a connection");
     let bystander = Bystander::start(&broker, 100);

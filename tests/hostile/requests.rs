@@ -5,15 +5,22 @@ use std::time::Duration;
 
 use super::bystander::Bystander;
 use super::captures::{self, Capture};
-use crate::common::broker::{Broker, Options};
+use crate::common::broker::Broker;
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::create_topic;
+
+matrix! {
+    every cell: valid_requests_are_answered;
+    every pair: a_request_cut_short_at_any_byte_closes_its_connection;
+    every value: lengths_beyond_the_frame_do_no_harm;
+}
 
 const THREADS: usize = 4;
 
 /// A broker that creates no topic unasked, with the topic of the captures.
-fn start() -> (Broker, corelane::base::TopicId) {
-    let options = Options::default().with("--auto-create-topics", "false");
+fn start(setup: Setup) -> (Broker, corelane::base::TopicId) {
+    let options = setup.options().with("--auto-create-topics", "false");
     let broker = Broker::start_with(options);
     let topic_id = create_topic(&mut broker.client(), captures::TOPIC, 2, &[]);
     (broker, topic_id)
@@ -31,9 +38,8 @@ fn each(captures: &[Capture], work: impl Fn(&Capture) -> u64 + Sync) -> u64 {
     })
 }
 
-#[test]
-fn valid_requests_are_answered() {
-    let (broker, topic_id) = start();
+fn valid_requests_are_answered(setup: Setup) {
+    let (broker, topic_id) = start(setup);
     for capture in captures::all(topic_id) {
         let mut client = broker.client();
         client.send_raw(&capture.frame).unwrap();
@@ -48,9 +54,8 @@ fn valid_requests_are_answered() {
     }
 }
 
-#[test]
-fn a_request_cut_short_at_any_byte_closes_its_connection() {
-    let (mut broker, topic_id) = start();
+fn a_request_cut_short_at_any_byte_closes_its_connection(setup: Setup) {
+    let (mut broker, topic_id) = start(setup);
     let bystander = Bystander::start(&broker, 100);
     let address = broker.address(0);
     let cuts = each(&captures::all(topic_id), |capture| {
@@ -74,8 +79,7 @@ fn a_request_cut_short_at_any_byte_closes_its_connection() {
     broker.assert_running();
 }
 
-#[test]
-fn lengths_beyond_the_frame_do_no_harm() {
+fn lengths_beyond_the_frame_do_no_harm(setup: Setup) {
     const LENGTHS: [&[u8]; 5] = [
         &[0x7f, 0xff, 0xff, 0xff],
         &[0xff, 0xff, 0xff, 0xfe],
@@ -83,7 +87,7 @@ fn lengths_beyond_the_frame_do_no_harm() {
         &[0xff, 0xff, 0xff, 0xff, 0x0f],
         &[0xff, 0xff, 0x7f],
     ];
-    let (mut broker, topic_id) = start();
+    let (mut broker, topic_id) = start(setup);
     let bystander = Bystander::start(&broker, 100);
     let address = broker.address(0);
     let before = broker.resident_bytes();

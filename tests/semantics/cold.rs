@@ -10,14 +10,22 @@ use corelane::kafka::messages::fetch::{FetchPartition, FetchResponse};
 use crate::common::batches::{KEPT_START, batch_of};
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     FETCH_BY_NAME, PRODUCE_BY_NAME, create_topic, delete_records, delete_topic, fetch,
     fetch_request, fetched, produce_request, produced,
 };
 use crate::common::random::Random;
 
+matrix! {
+    every value: cold_reads_beside_a_producer_and_a_tail_consumer;
+    own shards, "on one shard everything lies side by side": consumers_far_behind_at_different_places,
+        records_are_deleted_while_they_are_read_ahead,
+        segments_are_used_again_while_they_are_read_ahead;
+}
+
 const TOPIC: &str = "cold";
-/// Far more than the tail of two shards with 64 MiB together.
+/// Far more than the tails of the shards that have them, with 32 MiB each.
 const BATCHES: i64 = 1200;
 const VALUE_BYTES: usize = 80_000;
 
@@ -63,13 +71,8 @@ fn read_range(client: &mut Client, partition: i32, offsets: std::ops::Range<i64>
     }
 }
 
-#[test]
-fn cold_reads_beside_a_producer_and_a_tail_consumer() {
-    let mut broker = Broker::start_with(Options {
-        memory_mib: 64,
-        wal_disk_mib: 1024,
-        ..Options::default()
-    });
+fn cold_reads_beside_a_producer_and_a_tail_consumer(setup: Setup) {
+    let mut broker = Broker::start_with(setup.with_per_shard(32, 512));
     create_topic(&mut broker.client(), TOPIC, 2, &[]);
     produce_many(&mut broker.client(), 0, 0..BATCHES / 2);
     produce_many(&mut broker.client_of(1), 1, 0..BATCHES / 2);
@@ -130,12 +133,12 @@ fn mixed_batch(partition: i32, offset: i64) -> Bytes {
 }
 
 /// Far more than the tail, 16 MiB, on one shard.
-fn start_mixed(topic: &str) -> Broker {
+fn start_mixed(setup: Setup, topic: &str) -> Broker {
     let broker = Broker::start_with(Options {
         cores: 1,
         memory_mib: 32,
         wal_disk_mib: 256,
-        ..Options::default()
+        ..setup.options()
     });
     let mut client = broker.client();
     create_topic(&mut client, topic, PARTITIONS, &[]);
@@ -183,10 +186,9 @@ fn read_on(client: &mut Client, topic: &str, next: &mut [i64], max_bytes: i32) {
     }
 }
 
-#[test]
-fn consumers_far_behind_at_different_places() {
+fn consumers_far_behind_at_different_places(setup: Setup) {
     const TOPIC: &str = "places";
-    let mut broker = start_mixed(TOPIC);
+    let mut broker = start_mixed(setup, TOPIC);
     for again in [false, true] {
         std::thread::scope(|scope| {
             let broker = &broker;
@@ -228,10 +230,9 @@ fn consumers_far_behind_at_different_places() {
     broker.stop();
 }
 
-#[test]
-fn records_are_deleted_while_they_are_read_ahead() {
+fn records_are_deleted_while_they_are_read_ahead(setup: Setup) {
     const TOPIC: &str = "deleted";
-    let mut broker = start_mixed(TOPIC);
+    let mut broker = start_mixed(setup, TOPIC);
     let mut client = broker.client();
     let mut next = [0; PARTITIONS as usize];
     let mut log_start = 0;
@@ -268,14 +269,13 @@ fn records_are_deleted_while_they_are_read_ahead() {
 
 /// Retention takes segments away, and the WAL writes over them, while consumers that are
 /// far behind read them.
-#[test]
-fn segments_are_used_again_while_they_are_read_ahead() {
+fn segments_are_used_again_while_they_are_read_ahead(setup: Setup) {
     const TOPIC: &str = "recycled";
     let options = Options {
         cores: 1,
         memory_mib: 32,
         wal_disk_mib: 96,
-        ..Options::default()
+        ..setup.options()
     };
     let mut broker = Broker::start_with(options.with("--retention-check-interval", "20ms"));
     let config = [("retention.bytes", "40000000")];

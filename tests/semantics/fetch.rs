@@ -6,15 +6,22 @@ use corelane::kafka::ErrorCode;
 use corelane::kafka::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 
 use crate::common::batches::{batch_of, one, split};
-use crate::common::broker::Broker;
 use crate::common::client::{Client, newest};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     FETCH_BY_NAME, create_topic, delete_records, fetch, fetch_request, fetched, must_produce,
 };
 
-#[test]
-fn an_offset_in_the_middle_gives_its_whole_batch() {
-    let broker = Broker::start();
+matrix! {
+    every cell: an_offset_in_the_middle_gives_its_whole_batch, offsets_out_of_range_are_told,
+        limits_are_kept_but_for_the_first_batch, the_limit_of_the_response_holds_across_shards,
+        unknown_topics_and_partitions_are_told_apart,
+        leader_epochs_rise_with_every_start_and_are_checked,
+        aborted_transactions_are_listed_only_under_read_committed;
+}
+
+fn an_offset_in_the_middle_gives_its_whole_batch(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "middle", 1, &[]);
     for _ in 0..3 {
@@ -30,9 +37,8 @@ fn an_offset_in_the_middle_gives_its_whole_batch() {
     assert_eq!((end.error, end.records.len()), (ErrorCode::NONE, 0));
 }
 
-#[test]
-fn offsets_out_of_range_are_told() {
-    let broker = Broker::start();
+fn offsets_out_of_range_are_told(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "range", 2, &[]);
     for partition in 0..2 {
@@ -84,9 +90,8 @@ fn sizes(client: &mut Client, topic: &str, max_bytes: i32, partition_max_bytes: 
         .collect()
 }
 
-#[test]
-fn limits_are_kept_but_for_the_first_batch() {
-    let broker = Broker::start();
+fn limits_are_kept_but_for_the_first_batch(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "limits", 3, &[]);
     let batch = one(&[7; 5000]);
@@ -115,9 +120,8 @@ fn limits_are_kept_but_for_the_first_batch() {
     check(0, 0, [1, 0, 0]);
 }
 
-#[test]
-fn the_limit_of_the_response_holds_across_shards() {
-    let broker = Broker::start();
+fn the_limit_of_the_response_holds_across_shards(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "across", 3, &[]);
     let batch = one(&[7; 5000]);
@@ -145,9 +149,8 @@ fn fetch_by_id(client: &mut Client, id: TopicId, partition: i32) -> (ErrorCode, 
     (partition.error_code, partition.high_watermark)
 }
 
-#[test]
-fn unknown_topics_and_partitions_are_told_apart() {
-    let broker = Broker::start();
+fn unknown_topics_and_partitions_are_told_apart(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     let id = create_topic(&mut client, "known", 1, &[]);
     must_produce(&mut client, "known", 0, one(b"value"));
@@ -164,9 +167,8 @@ fn unknown_topics_and_partitions_are_told_apart() {
     }
 }
 
-#[test]
-fn leader_epochs_rise_with_every_start_and_are_checked() {
-    let mut broker = Broker::start();
+fn leader_epochs_rise_with_every_start_and_are_checked(setup: Setup) {
+    let mut broker = setup.start();
     create_topic(&mut broker.client(), "epochs", 1, &[]);
     let mut found = Vec::new();
     for _ in 0..3 {
@@ -191,9 +193,8 @@ fn leader_epochs_rise_with_every_start_and_are_checked() {
     assert_eq!(with_epoch(current + 1), ErrorCode::UNKNOWN_LEADER_EPOCH);
 }
 
-#[test]
-fn aborted_transactions_are_listed_only_under_read_committed() {
-    let broker = Broker::start();
+fn aborted_transactions_are_listed_only_under_read_committed(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "isolation", 1, &[]);
     must_produce(&mut client, "isolation", 0, one(b"value"));

@@ -2,13 +2,26 @@
 //! survives the process.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use corelane::kafka::ErrorCode;
+use bytes::Bytes;
+use corelane::kafka::messages::describe_producers::{
+    DescribeProducersRequest, DescribeProducersResponse, TopicRequest,
+};
+use corelane::kafka::{ApiKey, ErrorCode};
 
 use crate::common::batches::idempotent;
-use crate::common::broker::Broker;
-use crate::common::client::Client;
+use crate::common::broker::{Broker, Options};
+use crate::common::client::{Client, newest};
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, init_producer_id, produce, read_all};
+
+matrix! {
+    every cell: duplicates_are_acknowledged_with_their_first_offset,
+        gaps_and_old_epochs_are_refused, producer_ids_are_never_given_out_twice;
+    own shards, "it goes from one number of shards to another":
+        the_state_of_producers_survives_kills_and_other_cores;
+}
 
 const TOPIC: &str = "idempotent";
 
@@ -32,9 +45,8 @@ fn ok(offset: i64) -> (ErrorCode, i64) {
     (ErrorCode::NONE, offset)
 }
 
-#[test]
-fn duplicates_are_acknowledged_with_their_first_offset() {
-    let broker = Broker::start();
+fn duplicates_are_acknowledged_with_their_first_offset(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 2, &[]);
     for partition in 0..2 {
@@ -59,9 +71,8 @@ fn duplicates_are_acknowledged_with_their_first_offset() {
     }
 }
 
-#[test]
-fn gaps_and_old_epochs_are_refused() {
-    let broker = Broker::start();
+fn gaps_and_old_epochs_are_refused(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 1, &[]);
     let (id, epoch) = init_producer_id(&mut client);
@@ -83,9 +94,8 @@ fn gaps_and_old_epochs_are_refused() {
     assert_eq!(send(&mut client, 0, (id + 2, 0), 0, 1), ok(8));
 }
 
-#[test]
-fn the_state_of_producers_survives_kills_and_other_cores() {
-    let mut broker = Broker::start();
+fn the_state_of_producers_survives_kills_and_other_cores(setup: Setup) {
+    let mut broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 4, &[]);
     let producer = init_producer_id(&mut client);
@@ -118,9 +128,8 @@ fn the_state_of_producers_survives_kills_and_other_cores() {
     }
 }
 
-#[test]
-fn producer_ids_are_never_given_out_twice() {
-    let mut broker = Broker::start();
+fn producer_ids_are_never_given_out_twice(setup: Setup) {
+    let mut broker = setup.start();
     let mut seen = HashSet::new();
     for start in 0..3 {
         for shard in 0..2 {
@@ -138,4 +147,117 @@ fn producer_ids_are_never_given_out_twice() {
         }
         broker.start_again();
     }
+}
+
+/// The producers that partition 0 remembers, each with its last sequence.
+fn remembered(client: &mut Client) -> Vec<(i64, i32)> {
+    let request = DescribeProducersRequest {
+        topics: vec![TopicRequest {
+            name: TOPIC,
+            partition_indexes: vec![0],
+        }],
+    };
+    let frame = client.call(newest(ApiKey::DescribeProducers), &request);
+    let response: DescribeProducersResponse<'_> = frame.decode();
+    let partition = &response.topics[0].partitions[0];
+    assert_eq!(partition.error_code, ErrorCode::NONE);
+    let producers = partition.active_producers.iter();
+    producers
+        .map(|producer| (producer.producer_id, producer.last_sequence))
+        .collect()
+}
+
+/// A broker that forgets producers idle for `expiration_ms`, and looks for them all the time.
+fn forgetful(expiration_ms: u32) -> Options {
+    Options::default()
+        .with("--producer-id-expiration-ms", &expiration_ms.to_string())
+        .with("--retention-check-interval", "100ms")
+}
+
+#[test]
+fn an_idle_producer_is_forgotten_and_begins_anywhere() {
+    const EXPIRATION: Duration = Duration::from_secs(3);
+    let mut broker = Broker::start_with(forgetful(EXPIRATION.as_millis() as u32));
+    let mut client = broker.client();
+    create_topic(&mut client, TOPIC, 1, &[]);
+    let idle = init_producer_id(&mut client);
+    let busy = init_producer_id(&mut client);
+    assert_eq!(send(&mut client, 0, idle, 0, 3), ok(0));
+    assert_eq!(send(&mut client, 0, busy, 0, 1), ok(3));
+    let mut known = vec![(idle.0, 2), (busy.0, 0)];
+    known.sort_unstable();
+    assert_eq!(remembered(&mut client), known);
+    // Not by a start before its time.
+    broker.kill();
+    broker.start_again();
+    let started = Instant::now();
+    let mut client = broker.client();
+    assert_eq!(remembered(&mut client), known);
+    assert_eq!(send(&mut client, 0, idle, 0, 3), ok(0), "a duplicate");
+    assert_eq!(send(&mut client, 0, idle, 5, 1), OUT_OF_ORDER);
+    // Who goes on is remembered; of who does not there is nothing left.
+    let mut sequence = 0;
+    while remembered(&mut client).len() == 2 {
+        assert!(started.elapsed() < 5 * EXPIRATION, "it is never forgotten");
+        sequence += 1;
+        assert_eq!(send(&mut client, 0, busy, sequence, 1).0, ErrorCode::NONE);
+        std::thread::sleep(EXPIRATION / 20);
+    }
+    // Of three seconds the start may have taken one, as the process sees it.
+    assert!(
+        started.elapsed() > EXPIRATION / 2,
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(remembered(&mut client), [(busy.0, sequence)]);
+    assert_eq!(send(&mut client, 0, busy, sequence + 2, 1), OUT_OF_ORDER);
+    // As in Kafka, which cannot tell what it has forgotten: any sequence is the first, what
+    // was a duplicate is appended, and from there on the order is kept.
+    let end = 4 + i64::from(sequence);
+    assert_eq!(send(&mut client, 0, idle, 5, 1), ok(end));
+    assert_eq!(send(&mut client, 0, idle, 0, 3), OUT_OF_ORDER);
+    assert_eq!(send(&mut client, 0, idle, 6, 1), ok(end + 1));
+    broker.stop();
+}
+
+#[test]
+fn who_has_expired_does_not_come_back_with_a_start() {
+    let mut broker = Broker::start_with(forgetful(300));
+    let mut client = broker.client();
+    create_topic(&mut client, TOPIC, 1, &[]);
+    let producer = init_producer_id(&mut client);
+    assert_eq!(send(&mut client, 0, producer, 0, 1), ok(0));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !remembered(&mut client).is_empty() {
+        assert!(Instant::now() < deadline, "it is never forgotten");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    broker.stop();
+    broker.start_again();
+    let mut client = broker.client();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !remembered(&mut client).is_empty() {
+        assert!(
+            Instant::now() < deadline,
+            "its batch made it known again, for good"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(send(&mut client, 0, producer, 7, 1), ok(1));
+    broker.stop();
+}
+
+#[test]
+fn a_damaged_batch_holds_nobody_back() {
+    let mut broker = Broker::start();
+    let mut client = broker.client();
+    create_topic(&mut client, TOPIC, 1, &[]);
+    let producer = init_producer_id(&mut client);
+    let mut damaged = idempotent(producer, 0, &[b"value"]).to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    let answer = produce(&mut client, TOPIC, 0, Bytes::from(damaged));
+    assert_eq!(answer.error, ErrorCode::CORRUPT_MESSAGE);
+    // Whoever it was from, it was not from the producer that it names.
+    assert_eq!(send(&mut client, 0, producer, 5, 1), ok(0));
+    broker.stop();
 }

@@ -5,12 +5,20 @@ use std::process::Command;
 use corelane::kafka::ErrorCode;
 
 use crate::common::batches::one;
-use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     PRODUCE_BY_NAME, create_topic, delete_topic, fetch, leaders, must_produce, produce_request,
     produced, read_all,
 };
+
+matrix! {
+    every cell: a_stop_answers_what_was_asked, a_deleted_topic_never_comes_back;
+    every pair: a_second_broker_on_the_same_data_is_refused;
+    every value: a_second_broker_on_the_same_port_is_refused;
+    own shards, "it goes from one number of shards and one topology to another":
+        any_number_of_cores_and_either_topology_serve_the_same_data;
+}
 
 fn values(client: &mut Client, topic: &str, partition: i32) -> Vec<Vec<u8>> {
     let batches = read_all(client, topic, partition, 0);
@@ -18,9 +26,8 @@ fn values(client: &mut Client, topic: &str, partition: i32) -> Vec<Vec<u8>> {
     values.map(Option::unwrap).collect()
 }
 
-#[test]
-fn any_number_of_cores_and_either_topology_serve_the_same_data() {
-    let mut broker = Broker::start();
+fn any_number_of_cores_and_either_topology_serve_the_same_data(setup: Setup) {
+    let mut broker = setup.start();
     create_topic(&mut broker.client(), "kept", 5, &[]);
     let mut expected: Vec<Vec<Vec<u8>>> = vec![Vec::new(); 5];
     for (round, (cores, single)) in [
@@ -60,9 +67,8 @@ fn any_number_of_cores_and_either_topology_serve_the_same_data() {
     assert!(is_sound, "{report}");
 }
 
-#[test]
-fn a_stop_answers_what_was_asked() {
-    let mut broker = Broker::start();
+fn a_stop_answers_what_was_asked(setup: Setup) {
+    let mut broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "stop", 2, &[]);
     for round in 0..5 {
@@ -104,9 +110,8 @@ fn a_stop_answers_what_was_asked() {
     }
 }
 
-#[test]
-fn a_second_broker_on_the_same_data_is_refused() {
-    let mut broker = Broker::start();
+fn a_second_broker_on_the_same_data_is_refused(setup: Setup) {
+    let mut broker = setup.start();
     let output = Command::new(env!("CARGO_BIN_EXE_corelane"))
         .args(["--listen", "127.0.0.1:1", "--cores", "1"])
         .args(["--wal-disk", "64MiB", "--memory", "64MiB", "--data-dir"])
@@ -121,30 +126,24 @@ fn a_second_broker_on_the_same_data_is_refused() {
     broker.stop();
 }
 
-#[test]
-fn a_second_broker_on_the_same_port_is_refused() {
-    for single in [false, true] {
-        let broker = Broker::start_with(Options {
-            single,
-            ..Options::default()
-        });
-        let elsewhere = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_corelane"))
-            .args(["--listen", &broker.bootstrap(), "--cores", "1"])
-            .args(["--topology", if single { "single" } else { "per-core" }])
-            .args(["--wal-disk", "64MiB", "--memory", "64MiB", "--data-dir"])
-            .arg(elsewhere.path())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{text}");
-        assert!(text.contains("cannot listen on"), "{text}");
-    }
+fn a_second_broker_on_the_same_port_is_refused(setup: Setup) {
+    let broker = setup.start();
+    let elsewhere = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let topology = if setup.single { "single" } else { "per-core" };
+    let output = Command::new(env!("CARGO_BIN_EXE_corelane"))
+        .args(["--listen", &broker.bootstrap(), "--cores", "1"])
+        .args(["--topology", topology])
+        .args(["--wal-disk", "64MiB", "--memory", "64MiB", "--data-dir"])
+        .arg(elsewhere.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("cannot listen on"), "{text}");
 }
 
-#[test]
-fn a_deleted_topic_never_comes_back() {
-    let mut broker = Broker::start();
+fn a_deleted_topic_never_comes_back(setup: Setup) {
+    let mut broker = setup.start();
     let mut ids = Vec::new();
     for round in 0..4u8 {
         let mut client = broker.client();

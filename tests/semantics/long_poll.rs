@@ -6,9 +6,15 @@ use corelane::kafka::ErrorCode;
 use corelane::kafka::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 
 use crate::common::batches::one;
-use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{FETCH_BY_NAME, create_topic, delete_topic, must_produce};
+
+matrix! {
+    every cell: many_polls_wait_at_once_and_a_stop_ends_them, a_poll_ends_when_its_topic_is_deleted;
+    every pair: a_poll_is_woken_by_a_produce, a_poll_without_news_ends_in_time,
+        a_poll_waits_for_its_min_bytes;
+}
 
 /// What a poll that is not woken waits, milliseconds: longer than any test lasts.
 const LONG_MS: i32 = 20_000;
@@ -45,37 +51,30 @@ fn answer(client: &mut Client) -> (Vec<(usize, ErrorCode)>, Instant) {
     (answers.collect(), at)
 }
 
-#[test]
-fn a_poll_is_woken_by_a_produce() {
-    for single in [false, true] {
-        let broker = Broker::start_with(Options {
-            single,
-            ..Options::default()
-        });
-        let mut producer = broker.client();
-        // Of one shard, of the other, of both.
-        for partitions in [&[0][..], &[1], &[0, 1]] {
-            for shard in 0..2 {
-                create_topic(&mut producer, "poll", 2, &[]);
-                let mut consumer = broker.client_of(shard);
-                poll(&mut consumer, partitions, 1, LONG_MS);
-                std::thread::sleep(Duration::from_millis(50));
-                let target = *partitions.last().unwrap();
-                must_produce(&mut producer, "poll", target, one(b"news"));
-                let produced = Instant::now();
-                let (found, at) = answer(&mut consumer);
-                assert!(at.saturating_duration_since(produced) < SOON);
-                let bytes: usize = found.iter().map(|(bytes, _)| bytes).sum();
-                assert!(bytes > 0, "{partitions:?} through shard {shard}");
-                delete_topic(&mut producer, "poll");
-            }
+fn a_poll_is_woken_by_a_produce(setup: Setup) {
+    let broker = setup.start();
+    let mut producer = broker.client();
+    // Of one shard, of another, of both.
+    for partitions in [&[0][..], &[1], &[0, 1]] {
+        for shard in 0..2 {
+            create_topic(&mut producer, "poll", 2, &[]);
+            let mut consumer = broker.client_of(shard);
+            poll(&mut consumer, partitions, 1, LONG_MS);
+            std::thread::sleep(Duration::from_millis(50));
+            let target = *partitions.last().unwrap();
+            must_produce(&mut producer, "poll", target, one(b"news"));
+            let produced = Instant::now();
+            let (found, at) = answer(&mut consumer);
+            assert!(at.saturating_duration_since(produced) < SOON);
+            let bytes: usize = found.iter().map(|(bytes, _)| bytes).sum();
+            assert!(bytes > 0, "{partitions:?} through shard {shard}");
+            delete_topic(&mut producer, "poll");
         }
     }
 }
 
-#[test]
-fn a_poll_without_news_ends_in_time() {
-    let broker = Broker::start();
+fn a_poll_without_news_ends_in_time(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "poll", 2, &[]);
     for partitions in [&[0][..], &[1], &[0, 1]] {
@@ -96,9 +95,8 @@ fn a_poll_without_news_ends_in_time() {
     answer(&mut client);
 }
 
-#[test]
-fn a_poll_waits_for_its_min_bytes() {
-    let broker = Broker::start();
+fn a_poll_waits_for_its_min_bytes(setup: Setup) {
+    let broker = setup.start();
     let mut producer = broker.client();
     let size = one(&[1; 1000]).len();
     for partitions in [&[0][..], &[1], &[0, 1]] {
@@ -127,9 +125,8 @@ fn a_poll_waits_for_its_min_bytes() {
     assert_eq!(answer(&mut consumer).0, [(size, ErrorCode::NONE)]);
 }
 
-#[test]
-fn a_poll_ends_when_its_topic_is_deleted() {
-    let broker = Broker::start();
+fn a_poll_ends_when_its_topic_is_deleted(setup: Setup) {
+    let broker = setup.start();
     let mut admin = broker.client();
     for partitions in [&[0][..], &[1], &[0, 1]] {
         create_topic(&mut admin, "poll", 2, &[]);
@@ -144,9 +141,8 @@ fn a_poll_ends_when_its_topic_is_deleted() {
     }
 }
 
-#[test]
-fn many_polls_wait_at_once_and_a_stop_ends_them() {
-    let mut broker = Broker::start();
+fn many_polls_wait_at_once_and_a_stop_ends_them(setup: Setup) {
+    let mut broker = setup.start();
     create_topic(&mut broker.client(), "poll", 2, &[]);
     let mut consumers: Vec<Client> = (0..200).map(|i| broker.client_of(i % 2)).collect();
     for consumer in &mut consumers {

@@ -7,11 +7,16 @@ use corelane::kafka::messages::list_offsets::{
 };
 
 use crate::common::batches::batch_of;
-use crate::common::broker::Broker;
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     create_topic, delete_records, fetch, list_offset, must_produce, read_all,
 };
+
+matrix! {
+    every cell: offsets_are_found_by_time_whichever_shard_is_asked_and_after_a_restart,
+        deleted_records_stay_deleted, an_emptied_partition_goes_on_where_it_was;
+}
 
 const TOPIC: &str = "offsets";
 
@@ -38,9 +43,8 @@ fn check_offsets(client: &mut Client, partition: i32, log_start: i64) {
     assert_eq!(list(99_001), (-1, -1));
 }
 
-#[test]
-fn offsets_are_found_by_time_whichever_shard_is_asked_and_after_a_restart() {
-    let mut broker = Broker::start();
+fn offsets_are_found_by_time_whichever_shard_is_asked_and_after_a_restart(setup: Setup) {
+    let mut broker = setup.start();
     create_topic(&mut broker.client(), TOPIC, 2, &[]);
     for partition in 0..2 {
         fill(&mut broker.client(), partition);
@@ -65,9 +69,8 @@ fn offsets_are_found_by_time_whichever_shard_is_asked_and_after_a_restart() {
     }
 }
 
-#[test]
-fn deleted_records_stay_deleted() {
-    let mut broker = Broker::start();
+fn deleted_records_stay_deleted(setup: Setup) {
+    let mut broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 2, &[]);
     for partition in 0..2 {
@@ -97,9 +100,8 @@ fn deleted_records_stay_deleted() {
     }
 }
 
-#[test]
-fn an_emptied_partition_goes_on_where_it_was() {
-    let mut broker = Broker::start();
+fn an_emptied_partition_goes_on_where_it_was(setup: Setup) {
+    let mut broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 2, &[]);
     for partition in 0..2 {

@@ -7,11 +7,16 @@ use corelane::kafka::batch::BatchHeader;
 use corelane::kafka::record::BatchBuilder;
 
 use crate::common::batches::{batch_of, forged, one};
-use crate::common::broker::Broker;
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     create_topic, must_produce, produce, produce_request, produced, read_all,
 };
+
+matrix! {
+    every cell: bad_batches_are_refused_without_a_trace,
+        max_message_bytes_is_the_size_of_the_batch, unknown_topics_and_partitions_are_told_apart;
+}
 
 /// What is sent, and what comes back.
 type Refused = (&'static str, Option<Bytes>, ErrorCode);
@@ -86,9 +91,8 @@ fn wrong_batches(good: &Bytes) -> Vec<Refused> {
     ]
 }
 
-#[test]
-fn bad_batches_are_refused_without_a_trace() {
-    let broker = Broker::start();
+fn bad_batches_are_refused_without_a_trace(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "bad", 2, &[]);
     // One partition is on the shard that is asked, one on the other.
@@ -122,9 +126,8 @@ fn batch_of_size(bytes: usize) -> Bytes {
     batches.find(|batch| batch.len() == bytes).unwrap()
 }
 
-#[test]
-fn max_message_bytes_is_the_size_of_the_batch() {
-    let broker = Broker::start();
+fn max_message_bytes_is_the_size_of_the_batch(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, "small", 1, &[("max.message.bytes", "5000")]);
     create_topic(&mut client, "default", 1, &[]);
@@ -154,9 +157,8 @@ fn produce_by_id(client: &mut Client, id: TopicId, partition: i32) -> ErrorCode 
     produced(&client.call(13, &request)).error
 }
 
-#[test]
-fn unknown_topics_and_partitions_are_told_apart() {
-    let broker = Broker::start();
+fn unknown_topics_and_partitions_are_told_apart(setup: Setup) {
+    let broker = setup.start();
     let mut client = broker.client();
     let id = create_topic(&mut client, "known", 2, &[]);
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;

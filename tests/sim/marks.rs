@@ -6,7 +6,13 @@ use std::fs;
 use std::path::Path;
 
 /// Where the core is.
-const CORE: &[&str] = &["src/wal", "src/partition", "src/catalog", "src/shard"];
+const CORE: &[&str] = &[
+    "src/wal",
+    "src/partition",
+    "src/catalog",
+    "src/group",
+    "src/shard",
+];
 
 /// The marks that nothing has reached yet, as a line for the report.
 pub fn report() -> String {

@@ -78,6 +78,8 @@ pub struct Plan {
     pub pipeline: u64,
     pub producer_expiration_ms: u64,
     pub groups: GroupConfig,
+    /// Members of groups, and consumers that only commit.
+    pub groupers: u64,
 }
 
 impl Plan {
@@ -120,6 +122,7 @@ impl Plan {
                 session_timeout_ms_min: 1,
                 ..GroupConfig::default()
             },
+            groupers: *dice.pick(&[0, 1, 3, 5]),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Once;
 use corelane::base::{TopicId, TopicPartition};
 use corelane::wal::{EntryContent, Manifest};
 
-use crate::clients::{admin, auditor, consumer, producer};
+use crate::clients::{admin, auditor, consumer, grouper, producer};
 use crate::drivers;
 use crate::executor::Group;
 use crate::plan::{Fault, Plan};
@@ -120,6 +120,9 @@ impl Director {
         }
         for _ in 0..plan.consumers {
             spawn(boxed(consumer::run(world.clone())));
+        }
+        for number in 0..plan.groupers {
+            spawn(boxed(grouper::run(world.clone(), number)));
         }
         if plan.has(Fault::DiskFull) {
             spawn(boxed(fill_and_empty(world.clone())));
@@ -288,8 +291,8 @@ impl Director {
         self.live(500);
         world.phase.set(Phase::Finishing);
         let plan = &world.plan;
-        let quick = plan.admins + plan.consumers;
-        self.until("admins and consumers do not end", || {
+        let quick = plan.admins + plan.consumers + plan.groupers;
+        self.until("admins, consumers and members do not end", || {
             world.done.get() >= quick
         });
         self.all("reading everything", auditor::read_all(world.clone()));
@@ -304,6 +307,7 @@ impl Director {
             deletions += 1;
         }
         self.all("reading what is left", auditor::read_all(world.clone()));
+        self.all("reading all offsets", grouper::read_all(world.clone()));
         self.quiet();
         world.check_memory(self.shards.get());
         world.check_catalogs();
@@ -312,6 +316,7 @@ impl Director {
         self.start();
         self.until("the broker does not start again", || self.is_serving());
         self.all("reading it again", auditor::read_all(world.clone()));
+        self.all("reading offsets again", grouper::read_all(world.clone()));
         world.check_catalogs();
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use corelane::base::{Now, ShardId, TopicPartition};
+use corelane::base::{Now, ShardId, TopicId, TopicPartition};
 use corelane::kafka::ErrorCode;
 use corelane::shard::{FetchEntry, FetchRead};
 
@@ -218,7 +218,10 @@ impl World {
         let budget = u64::from(self.plan.segment_bytes) * self.plan.segments;
         // What the broker's own records may take beyond: the reserve of a start, and the state of
         // all partitions, each in a block of its own, old and new.
-        let state = 2 * 4096 * (self.plan.admins * self.plan.topics * self.plan.partitions_max);
+        // A coordinator's partition has what lives in it besides.
+        let partitions = self.plan.admins * self.plan.topics * self.plan.partitions_max;
+        let coordinators = self.plan.groupers.min(2);
+        let state = 2 * 4096 * (partitions + 3 * coordinators);
         let usable = u64::from(self.plan.segment_bytes) - 4096;
         let overdraft = 2 * (3 + state.div_ceil(usable)) * u64::from(self.plan.segment_bytes);
         let on_disk = self.disk.bytes(node.id.0);
@@ -258,10 +261,11 @@ impl World {
     }
 }
 
-/// The partitions that a shard should hold.
+/// The partitions of clients that a shard should hold.
 pub fn partitions_of(node: &Node) -> Vec<TopicPartition> {
     node.look(|core| {
         let topics = core.catalog().topics();
+        let topics = topics.filter(|topic| topic.id != TopicId::OFFSETS);
         let all = topics.flat_map(|topic| {
             let id = topic.id;
             (0..topic.partitions).map(move |partition| TopicPartition {

@@ -10,6 +10,7 @@ mod corruption;
 mod disk;
 mod golden;
 mod images;
+mod inspection;
 mod model;
 mod records;
 mod refusals;

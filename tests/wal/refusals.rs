@@ -1,12 +1,15 @@
 //! Damage that recovery must tell from a crash, and what it then says.
 
 use corelane::base::Lsn;
-use corelane::wal::{BlockError, FilePath, Manifest, ManifestError, RecoveryError};
+use corelane::wal::{
+    BlockError, Entry, EntryContent, FilePath, Manifest, ManifestError, Recovery, RecoveryError,
+    RecoveryStep,
+};
 
 use crate::disk::{Disk, Flight};
 use crate::images::{PAGE, SIZE, append, with_blocks};
 use crate::records::Rng;
-use crate::rig::{Rig, config, recover};
+use crate::rig::{Rig, WAL, config, recover};
 
 #[test]
 fn damage_to_what_was_durable_is_refused_by_name() {
@@ -272,4 +275,89 @@ fn zeroes_are_no_records() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn a_read_of_another_length_than_asked_for_is_refused() {
+    let rig = with_blocks(1);
+    for wrong in [-1, 1] {
+        let mut recovery = Recovery::new(WAL, &rig.disk.list(), rig.disk.manifest.as_deref());
+        let recovery = recovery.as_mut().unwrap();
+        // Nobody has asked yet, so nobody minds.
+        assert_eq!(recovery.on_read(&[1, 2, 3]), Ok(()));
+        let Ok(RecoveryStep::Read(plan)) = recovery.poll() else {
+            panic!("it begins with a read");
+        };
+        let found = plan.bytes.checked_add_signed(wrong).unwrap();
+        let error = recovery.on_read(&vec![0; found]).unwrap_err();
+        let RecoveryError::ShortRead {
+            path,
+            offset,
+            expected,
+            ..
+        } = error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(
+            (path.slot, offset, expected),
+            (Some(plan.slot), plan.offset, plan.bytes)
+        );
+        assert!(
+            error.to_string().contains(&format!("gave {found} bytes")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "no header is being written in slot 0")]
+fn a_header_is_not_reported_that_nobody_wrote() {
+    with_blocks(1).wal.on_header_written(0);
+}
+
+#[test]
+#[should_panic(expected = "slot 0 is not pinned")]
+fn a_pin_is_not_taken_out_twice() {
+    let mut rig = with_blocks(1);
+    let segment = rig.wal.live_segments().next().unwrap().id;
+    let slot = rig.wal.pin(segment).unwrap();
+    rig.wal.unpin(slot);
+    rig.wal.unpin(slot);
+}
+
+#[test]
+fn whatever_became_of_a_free_file_is_no_loss() {
+    let free = Entry {
+        slot: 4,
+        file_bytes: SIZE,
+        content: EntryContent::Free,
+    };
+    let manifest = Manifest {
+        entries: vec![free],
+        ..Manifest::empty(WAL)
+    };
+    // Bytes of the file that are found, and whether it is free or one that nobody knows.
+    for (found, is_free, is_unlisted) in [
+        (Some(SIZE as usize), true, false),
+        (Some(SIZE as usize - PAGE), false, true),
+        (Some(SIZE as usize + PAGE), false, true),
+        (Some(0), false, true),
+        (None, false, false),
+    ] {
+        let files = found.map(|bytes| (4, vec![0; bytes]));
+        let disk = Disk::holding(files.into_iter().collect(), manifest.encode());
+        let (records, recovered) = recover(&disk).unwrap();
+        assert!(records.is_empty() && recovered.segments.is_empty());
+        assert_eq!(
+            recovered.free,
+            [(4, SIZE)][..usize::from(is_free)],
+            "{found:?}"
+        );
+        assert_eq!(
+            recovered.unlisted,
+            [4][..usize::from(is_unlisted)],
+            "{found:?}"
+        );
+    }
 }

@@ -52,6 +52,12 @@ pub const BROKER_CONFIGS: &[BrokerConfig] = &[
     ),
     config("broker.id", ConfigKind::Int, None, "This node's id."),
     config(
+        "connections.max.idle.ms",
+        ConfigKind::Long,
+        Some("600000"),
+        "How long a connection may send nothing while it waits for no answer; -1 is no bound.",
+    ),
+    config(
         "default.replication.factor",
         ConfigKind::Int,
         Some("1"),

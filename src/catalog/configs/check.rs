@@ -31,15 +31,15 @@ pub fn check_topic_configs(
             ))
         })?;
     }
-    let lag = |name| match (topic_config(name), configs.get(name)) {
-        (Some(config), text) => match parse(config, text.map_or(config.default, String::as_str)) {
-            Ok(ConfigValue::Number(number)) => number,
-            _ => 0,
-        },
-        (None, _) => 0,
+    let lag = |name| {
+        let config = topic_config(name)?;
+        let text = configs.get(name).map_or(config.default, String::as_str);
+        parse(config, text).ok()?.number()
     };
-    let (least, most) = (lag("min.compaction.lag.ms"), lag("max.compaction.lag.ms"));
-    if least > most {
+    let lags = (lag("min.compaction.lag.ms"), lag("max.compaction.lag.ms"));
+    if let (Some(least), Some(most)) = lags
+        && least > most
+    {
         return Err(invalid(format!(
             "min.compaction.lag.ms ({least}) is more than max.compaction.lag.ms ({most})."
         )));

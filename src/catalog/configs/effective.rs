@@ -16,10 +16,7 @@ pub fn log_config(
     overrides: &BTreeMap<String, String>,
 ) -> LogConfig {
     let value = |name: &str| topic_config(name).and_then(|c| effective_value(c, broker, overrides));
-    let number = |name: &str| match value(name) {
-        Some(ConfigValue::Number(number)) => Some(number),
-        _ => None,
-    };
+    let number = |name: &str| value(name)?.number();
     let defaults = LogConfig::default();
     LogConfig {
         max_message_bytes: number("max.message.bytes")
@@ -34,10 +31,8 @@ pub fn log_config(
         // A negative number is no bound, and so does not convert.
         retention_ms: number("retention.ms").and_then(|ms| u64::try_from(ms).ok()),
         retention_bytes: number("retention.bytes").and_then(|bytes| u64::try_from(bytes).ok()),
-        expires: match value("cleanup.policy") {
-            Some(ConfigValue::List(policies)) => policies.iter().any(|policy| policy == "delete"),
-            _ => defaults.expires,
-        },
+        expires: matches!(value("cleanup.policy"),
+            Some(ConfigValue::List(policies)) if policies.iter().any(|policy| policy == "delete")),
     }
 }
 

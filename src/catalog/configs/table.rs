@@ -314,3 +314,62 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = &[
         "Whether a replica that lacks data may lead. Without effect: there is one replica.",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::configs::{ConfigValue, parse};
+
+    /// What each kind of bound lets through, at its edges.
+    #[test]
+    fn values_are_bounded_as_their_config_says() {
+        let table = [
+            (Int, Any, "-2147483648", true),
+            (Int, Any, "2147483648", false),
+            (Long, Any, LONG_MAX, true),
+            (Long, Any, "9223372036854775808", false),
+            (Int, AtLeast(5), "5", true),
+            (Int, AtLeast(5), "4", false),
+            (Int, Between(5, 7), "5", true),
+            (Int, Between(5, 7), "7", true),
+            (Int, Between(5, 7), "4", false),
+            (Int, Between(5, 7), "8", false),
+            (Int, DefaultOrBetween(5, 7), "-1", true),
+            (Int, DefaultOrBetween(5, 7), "5", true),
+            (Int, DefaultOrBetween(5, 7), "8", false),
+            (Int, DefaultOrBetween(5, 7), "1", false),
+            (Double, Any, "-1e300", true),
+            (Double, Any, "NaN", false),
+            (Double, Fraction, "0", true),
+            (Double, Fraction, "1.0", true),
+            (Double, Fraction, "1.01", false),
+            (Double, Fraction, "-0.01", false),
+            (String, OneOf(&["a", "b"]), "b", true),
+            (String, OneOf(&["a", "b"]), " b", false),
+            (List, ListOf(&["a", "b"]), " b , a", true),
+            (List, ListOf(&["a", "b"]), "a,a", false),
+            (List, ListOf(&["a", "b"]), "a,c", false),
+            (List, Valid::ThrottledReplicas, "*", true),
+            (List, Valid::ThrottledReplicas, "0:1,10:2", true),
+            (List, Valid::ThrottledReplicas, "*,0:1", false),
+            (List, Valid::ThrottledReplicas, "0:", false),
+            (List, Valid::ThrottledReplicas, ":1", false),
+            (List, Valid::ThrottledReplicas, "0", false),
+            (List, Valid::ThrottledReplicas, "0:x", false),
+            (Boolean, Any, "TRUE ", true),
+            (Boolean, Any, "yes", false),
+        ];
+        for (kind, valid, text, is_good) in table {
+            let made_up = config("made.up", kind, "", valid, None, "Made up.");
+            let found = parse(&made_up, text);
+            assert_eq!(
+                found.is_ok(),
+                is_good,
+                "{kind:?} {valid:?} {text}: {found:?}"
+            );
+            let is_number = matches!(kind, Int | Long);
+            let number = found.ok().and_then(ConfigValue::number);
+            assert_eq!(number.is_some(), is_good && is_number, "{kind:?} {text}");
+        }
+    }
+}

@@ -48,6 +48,16 @@ pub enum ConfigValue {
     List(Vec<String>),
 }
 
+impl ConfigValue {
+    /// The number of an int or long.
+    pub fn number(self) -> Option<i64> {
+        match self {
+            ConfigValue::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
 /// Reads and checks `text` as a value of `config`.
 ///
 /// # Errors

@@ -1,1 +1,11 @@
-//! Tests of groups.
+//! Groups as their members see them.
+
+mod admin;
+mod joins;
+mod limits;
+mod model;
+mod offsets;
+mod records;
+mod restarts;
+mod rig;
+mod statics;

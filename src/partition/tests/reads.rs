@@ -40,6 +40,7 @@ fn whole_batches_up_to_the_limit() {
         for (offset, bytes_max, at_least_one, expected) in table {
             let plan = rig.log.plan_read(offset, bytes_max, at_least_one).unwrap();
             assert_eq!(lens(&plan), expected, "{offset} {bytes_max} {at_least_one}");
+            assert!(!plan.pieces.iter().any(Piece::is_empty));
             assert_eq!(plan.bytes, expected.iter().sum::<usize>());
             let next = plan
                 .pieces

@@ -35,6 +35,12 @@ fn busy() -> Rig {
 }
 
 #[test]
+fn a_recovered_partition_is_the_one_that_it_was() {
+    let log = fresh().finish(2, now(0)).unwrap();
+    assert_eq!((log.topic_partition(), log.leader_epoch()), (TP, 2));
+}
+
+#[test]
 fn a_checkpoint_alone_keeps_the_state() {
     let mut live = busy();
     live.log.advance_log_start(live.log.high_watermark());

@@ -1,6 +1,7 @@
 //! Retention by time and size, DeleteRecords, and what they leave per segment.
 
 use super::*;
+use crate::base::limits::INDEX_CHUNK_ENTRIES;
 
 fn config(retention_ms: Option<u64>, retention_bytes: Option<u64>) -> LogConfig {
     LogConfig {
@@ -158,6 +159,20 @@ fn releases_and_uses_are_counted_per_segment() {
     assert_eq!(told(rig.log.segments()), uses);
     rig.log.advance_log_start(20);
     assert!(rig.log.segments().is_empty());
+}
+
+#[test]
+fn a_segment_with_more_batches_than_a_chunk_of_the_index_is_told_once() {
+    let mut rig = Rig::new();
+    let batches = INDEX_CHUNK_ENTRIES as u64 + 10;
+    rig.fill(vec![spec(2).bytes(100); batches as usize]);
+    let told = rig.log.segments();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].batches, told[0].bytes), (batches, 100 * batches));
+    let released = rig.log.advance_log_start(2 * batches as i64 - 2).segments;
+    assert_eq!(released.len(), 1);
+    let gone = batches - 1;
+    assert_eq!((released[0].batches, released[0].bytes), (gone, 100 * gone));
 }
 
 #[test]

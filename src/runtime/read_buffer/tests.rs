@@ -47,7 +47,7 @@ fn read(pool: &ReadPool, buffer: &mut ReadBuffer, wire: &[u8], step: usize) -> O
             }
             Next::Read { wait } => {
                 let n = pool.with_chunk(|chunk| {
-                    let n = copy(buffer.offer(chunk));
+                    let n = copy(buffer.offer(chunk, pool.is_short_of_leases()));
                     buffer.take(chunk, n);
                     n
                 });
@@ -261,4 +261,83 @@ fn what_never_fits_is_refused_at_its_length() {
         assert_eq!(buffer.next_frame(), expected);
     }
     const { assert!(REQUEST_ROUNDING_BYTES >= 4 * KIB) };
+}
+
+/// Reads all of `wire`, and forgets the frames; how many reads it took.
+fn read_all(pool: &ReadPool, buffer: &mut ReadBuffer, wire: &[u8]) -> usize {
+    let (mut rest, mut reads) = (wire, 0);
+    while !rest.is_empty() {
+        let n = read(pool, buffer, rest, usize::MAX).expect("memory");
+        rest = &rest[n..];
+        reads += 1;
+        while buffer.next_frame().unwrap().is_some() {}
+    }
+    reads
+}
+
+#[test]
+fn who_waits_for_memory_of_its_own_keeps_no_chunk_from_others() {
+    let pool = pool(2, MIB);
+    let large = frame(400_000, 0);
+    let mut buffers: Vec<_> = (0..4).map(|_| buffer(&pool)).collect();
+    for buffer in &mut buffers {
+        // It reads as much at a time as anyone does, and has sent such requests before, one
+        // at a time, so that nothing is known of the next when it comes.
+        read_all(&pool, buffer, &frame(1000, 0).repeat(2000));
+        for _ in 0..8 {
+            assert_eq!(read_all(&pool, buffer, &large), 2, "reads for one request");
+        }
+    }
+    // All memory for requests is in use.
+    let _held = [0, 1].map(|_| block_on(poll_once(pool.lease(400_000))).expect("memory"));
+    for buffer in &mut buffers {
+        let n = read(&pool, buffer, &large, usize::MAX).expect("a little");
+        assert!(n <= READ_CARRIED_BYTES_MAX, "{n} bytes were read");
+        assert_eq!(buffer.next(), Next::Lease(400_000));
+        assert!(buffer.begun.is_none(), "it keeps a chunk");
+        assert_eq!(buffer.state.get(), None, "nothing is due from who waits");
+    }
+}
+
+#[test]
+fn nothing_is_due_while_memory_is_waited_for() {
+    let pool = pool(2, MIB);
+    let _held = block_on(poll_once(pool.lease(900_000))).expect("memory");
+    let mut buffer = buffer(&pool);
+    read_all(&pool, &mut buffer, &frame(1000, 0).repeat(2000));
+    // In one read with what is before it: this could not be foreseen.
+    let wire = [&frame(1000, 0)[..], &frame(400_000, 0)].concat();
+    assert!(read(&pool, &mut buffer, &wire, usize::MAX).unwrap() > 100_000);
+    assert!(buffer.next_frame().unwrap().is_some());
+    assert_eq!(buffer.next(), Next::Lease(400_000));
+    assert_eq!(buffer.state.get(), None);
+    drop(_held);
+    let lease = block_on(poll_once(pool.lease(400_000))).expect("memory came back");
+    buffer.put_into(lease, 400_000);
+    let begun = buffer.state.get().expect("now its rest is due");
+    assert_eq!(begun.share, Share::Requests);
+}
+
+#[test]
+fn while_memory_is_short_only_the_first_to_wait_can_keep_a_chunk() {
+    let pool = pool(2, MIB);
+    let mut first = buffer(&pool);
+    let mut other = buffer(&pool);
+    for buffer in [&mut first, &mut other] {
+        read_all(&pool, buffer, &frame(1000, 0).repeat(2000));
+    }
+    let _held = block_on(poll_once(pool.lease(900_000))).expect("memory");
+    let mut waits = Box::pin(pool.lease(400_000));
+    assert!(block_on(poll_once(&mut waits)).is_none());
+    let wire = [&frame(1000, 0).repeat(3)[..], &frame(400_000, 0)].concat();
+    let mut rest = &wire[..];
+    while !matches!(other.next(), Next::Lease(_)) {
+        rest = &rest[read(&pool, &mut other, rest, usize::MAX).expect("memory")..];
+        while other.next_frame().unwrap().is_some() {}
+    }
+    assert!(other.begun.is_none(), "it keeps a chunk");
+    // Requests that fit a chunk still take little more than a read each.
+    let wire = frame(66_000, 0).repeat(20);
+    let reads = read_all(&pool, &mut first, &wire);
+    assert!(reads <= 30, "{reads} reads for 20 requests");
 }

@@ -109,6 +109,24 @@ fn what_was_read_ahead_is_used_as_far_as_it_goes() {
 }
 
 #[test]
+fn what_was_read_ahead_is_not_given_for_other_batches() {
+    // Batches at these offsets are asked for at 10, where 10 to 12 were read ahead.
+    let table: [(&[i64], &[i64]); 4] = [
+        (&[10, 12], &[10]),
+        (&[11, 12], &[]),
+        (&[9, 10], &[]),
+        (&[10, 11, 13], &[10, 11]),
+    ];
+    for (asked, expected) in table {
+        let mut readers = ColdReaders::new(MEMORY);
+        ready(&mut readers, 10, 13);
+        let mut pieces: Vec<Piece> = asked.iter().flat_map(|&at| cold(at..at + 1)).collect();
+        assert!(readers.arrive((tp(0), 10), &mut pieces));
+        assert_eq!(in_memory(&pieces), expected, "{asked:?}");
+    }
+}
+
+#[test]
 fn consumers_at_the_same_place_share_one_read() {
     let mut readers = ColdReaders::new(MEMORY);
     readers.expect(0, (tp(0), 10), true, 5000);

@@ -118,6 +118,48 @@ fn with_too_many_only_first_batches_are_let_in() {
     assert!(producers.may_begin(8, TP, &batch(3, 0, 0)));
 }
 
+#[test]
+fn what_batches_merely_say_of_themselves_fills_half_of_the_room() {
+    let mut producers = RefusedProducers::default();
+    let count = REFUSED_PRODUCERS_MAX as i64;
+    (0..count).for_each(|id| producers.note_claimed(5, TP, &batch(id, 0, 0)));
+    assert_eq!(producers.by_producer.len(), CLAIMED_MAX);
+    assert!(producers.may_begin(6, TP, &batch(count, 0, 9)), "held back");
+    // One that is noted already is kept up to date.
+    producers.note_claimed(6, TP, &batch(0, 1, 0));
+    assert!(!producers.may_begin(6, TP, &batch(0, 0, 0)));
+    // Those that found no room on the disk are noted all the same.
+    (count..count + 1000).for_each(|id| producers.note(7, TP, &batch(id, 0, 0)));
+    for id in count..count + 1000 {
+        assert!(!producers.may_begin(7, TP, &batch(id, 0, 1)));
+    }
+    assert_eq!(producers.overflowed_at_ms, None);
+}
+
+#[test]
+fn nobody_is_held_back_for_long_however_many_are_refused() {
+    /// Shorter than Kafka's producer goes on trying (`delivery.timeout.ms`), by far.
+    const PATIENCE_MS: u64 = 120_000 / 2;
+    let mut producers = RefusedProducers::default();
+    let (mut id, mut held_since) = (0, None);
+    for second in 0..1800 {
+        let now_ms = second * 1000;
+        for _ in 0..500 {
+            id += 1;
+            producers.note(now_ms, TP, &batch(id, 0, 0));
+        }
+        if second % 300 == 0 {
+            producers.expire(now_ms);
+        }
+        if producers.may_begin(now_ms, TP, &batch(-7, 0, 9)) {
+            held_since = None;
+        } else {
+            let since = *held_since.get_or_insert(now_ms);
+            assert!(now_ms - since < PATIENCE_MS, "from {since} to {now_ms} ms");
+        }
+    }
+}
+
 /// A client with one idempotent producer: five batches in flight at most, and what is
 /// refused is sent again before anything that follows it.
 #[derive(Default)]

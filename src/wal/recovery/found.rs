@@ -116,19 +116,24 @@ impl Recovered {
 
     /// The header of a file has been read.
     pub(super) fn note_header(&mut self, slot: u32, is_good: bool) {
-        if let Some(visited) = self.visited.last_mut().filter(|v| v.segment.slot == slot) {
-            visited.header_is_good = is_good;
-        }
+        self.note(slot, |visited| visited.header_is_good = is_good);
     }
 
-    /// The file that began last holds one more block, which ends at `bytes_used`.
-    pub(super) fn extend(&mut self, lsn: Lsn, bytes_used: u32) {
-        if let Some(Visited { segment, .. }) = self.visited.last_mut() {
+    /// A file holds one more block, which ends at `bytes_used`.
+    pub(super) fn extend(&mut self, slot: u32, lsn: Lsn, bytes_used: u32) {
+        self.note(slot, |Visited { segment, .. }| {
             if segment.first_lsn == Lsn(0) {
                 segment.first_lsn = lsn;
             }
             segment.end_lsn = lsn.next();
             segment.bytes_used = bytes_used;
+        });
+    }
+
+    /// Notes something of the file that began last; the others are to hold nothing.
+    fn note(&mut self, slot: u32, change: impl FnOnce(&mut Visited)) {
+        if let Some(visited) = self.visited.last_mut().filter(|v| v.segment.slot == slot) {
+            change(visited);
         }
     }
 

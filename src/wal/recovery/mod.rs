@@ -341,7 +341,8 @@ impl Recovery {
                 },
                 payload: block.slice(span.payload_at..span.payload_at + span.payload_bytes),
             }));
-        self.recovered.extend(header.lsn, window.start());
+        self.recovered
+            .extend(target.slot, header.lsn, window.start());
         self.tail.continued();
         self.expected = header.lsn.next();
         Ok(Progress::Moved)

@@ -14,11 +14,11 @@ impl Segments {
         self.idle = false;
         let waits =
             |file: &Slot| matches!(file.state, State::Listing { .. } | State::Reclaimed { .. });
-        let waiting = self.slots.iter().filter(|(_, file)| waits(file));
-        let waiting: Vec<u32> = waiting.map(|(&slot, _)| slot).collect();
-        for slot in waiting {
-            match self.state(slot) {
-                Some(State::Listing { life }) => self.write_header(slot, life),
+        let files = self.slots.iter().map(|(&slot, &file)| (slot, file));
+        let waiting: Vec<(u32, Slot)> = files.filter(|(_, file)| waits(file)).collect();
+        for (slot, file) in waiting {
+            match file.state {
+                State::Listing { life } => self.write_header(slot, file.bytes, life),
                 _ => self.settle(slot),
             }
         }

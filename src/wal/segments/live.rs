@@ -1,10 +1,9 @@
 //! The segments that hold blocks: taking them, giving them up, reading them.
 
 use super::Segments;
-use super::slot::{Active, ReclaimError, State};
+use super::slot::{Active, ReclaimError, Spare, State};
 use crate::base::mark::mark;
 use crate::base::{Lsn, SegmentId};
-use crate::wal::manifest::Life;
 use crate::wal::segment::SEGMENT_HEADER_BYTES;
 use crate::wal::{LiveSegment, Priority, WalStats};
 
@@ -25,33 +24,34 @@ impl Segments {
         }
     }
 
-    /// Whether [`roll`](Self::roll) would find the next segment ready.
-    pub fn is_next_ready(&self) -> bool {
-        self.next_ready().is_some()
-    }
-
-    /// The next life in order of sequence, and only that one: blocks fill lives in their order.
-    fn next_ready(&self) -> Option<(u32, Life, u32)> {
+    /// The next life in order of sequence, and only that one, if it is ready: blocks fill lives in
+    /// their order.
+    pub fn next_ready(&self) -> Option<Spare> {
         let after = self.active.map_or(0, |active| active.id.sequence + 1);
         let unused = self.lives.range(after..).find_map(|(_, slot)| {
             let file = self.slots.get(slot)?;
-            match file.state {
-                State::Sealed { .. } => None,
-                state => Some((*slot, state, file.bytes)),
-            }
+            let is_full = matches!(file.state, State::Sealed { .. });
+            (!is_full).then_some((*slot, file))
         });
-        match unused? {
-            (slot, State::Ready { life }, bytes) => Some((slot, life, bytes)),
-            _ => None,
-        }
+        let (slot, file) = unused?;
+        let State::Ready { life } = file.state else {
+            return None;
+        };
+        Some(Spare {
+            slot,
+            life,
+            file_bytes: file.bytes,
+        })
     }
 
-    /// Seals the active segment before `next_lsn` and makes the next one active. Returns whether
-    /// there was a next one; nothing changes otherwise.
-    pub fn roll(&mut self, next_lsn: Lsn) -> bool {
-        let Some((slot, life, file_bytes)) = self.next_ready() else {
-            return false;
-        };
+    /// Seals the active segment before `next_lsn` and makes `spare` active, which
+    /// [`next_ready`](Self::next_ready) has given.
+    pub fn roll(&mut self, spare: Spare, next_lsn: Lsn) {
+        let Spare {
+            slot,
+            life,
+            file_bytes,
+        } = spare;
         if let Some(full) = self.active.take()
             && let Some(State::Active { life, first_lsn }) = self.state(full.slot)
         {
@@ -84,7 +84,6 @@ impl Segments {
                 first_lsn: next_lsn,
             },
         );
-        true
     }
 
     /// Gives up a segment that holds nothing live.

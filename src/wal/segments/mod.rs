@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use room::{Room, SEGMENTS_AT_OPEN};
 pub use slot::ReclaimError;
-pub(super) use slot::{Active, Slot, State};
+pub(super) use slot::{Active, Slot, Spare, State};
 
 use super::manifest::{Entry, EntryContent, Life, Manifest};
 use super::recovery::Recovered;
@@ -308,10 +308,8 @@ impl Segments {
 
     /// A reclaimed file that no manifest names and nobody reads is free, or goes.
     fn settle(&mut self, slot: u32) {
-        let Some(&file) = self.slots.get(&slot) else {
-            return;
-        };
-        if let State::Reclaimed { generation } = file.state
+        if let Some(&file) = self.slots.get(&slot)
+            && let State::Reclaimed { generation } = file.state
             && generation <= self.durable_generation
             && file.pins == 0
         {
@@ -330,10 +328,7 @@ impl Segments {
         self.todo.push_back(SegmentWork::Delete { slot });
     }
 
-    fn write_header(&mut self, slot: u32, life: Life) {
-        let Some(file) = self.slots.get(&slot) else {
-            return;
-        };
+    fn write_header(&mut self, slot: u32, file_bytes: u32, life: Life) {
         let id = SegmentId {
             wal: self.config.wal,
             sequence: life.sequence,
@@ -342,7 +337,7 @@ impl Segments {
         let header = SegmentHeader {
             id,
             incarnation,
-            file_bytes: file.bytes,
+            file_bytes,
         };
         self.set(slot, State::Heading { life });
         let bytes = Box::new(header.encode());

@@ -82,6 +82,14 @@ pub(in crate::wal) struct Active {
     pub next_offset: u32,
 }
 
+/// A segment that may become active at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::wal) struct Spare {
+    pub slot: u32,
+    pub life: Life,
+    pub file_bytes: u32,
+}
+
 /// Why a segment cannot be reclaimed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum ReclaimError {

@@ -16,14 +16,20 @@ use std::time::{Duration, Instant};
 
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, delete_records, init_producer_id, read_all};
 use crate::common::random::Random;
 use changes::Changes;
 use ledger::Ledger;
 use producer::{Idempotent, Plain};
 
+matrix! {
+    own shards, "it goes from one number of shards to another":
+        sigkill_under_load_loses_and_doubles_nothing;
+}
+
 /// Cycles of a run that nobody lengthened.
-const CYCLES: u64 = 200;
+const CYCLES: u64 = 100;
 /// The load of one cycle lasts up to this, milliseconds.
 const LOAD_MS_MAX: u64 = 120;
 /// Every so many cycles the load lasts long enough for the broker's upkeep to come round.
@@ -36,8 +42,7 @@ const LOG_BYTES_MAX: u64 = 4 << 20;
 const TOPIC: &str = "kill";
 const PARTITIONS: i32 = 6;
 
-#[test]
-fn sigkill_under_load_loses_and_doubles_nothing() {
+fn sigkill_under_load_loses_and_doubles_nothing(setup: Setup) {
     let seed = Random::seed();
     println!("seed: CORELANE_TEST_SEED={seed}");
     let asked = std::env::var("CORELANE_TEST_KILL_CYCLES");
@@ -45,7 +50,7 @@ fn sigkill_under_load_loses_and_doubles_nothing() {
         .ok()
         .map(|text| text.parse().expect("a number of cycles"));
     let began = Instant::now();
-    let mut run = Run::new(Random::new(seed));
+    let mut run = Run::new(setup, Random::new(seed));
     let mut cycles = 0;
     while cycles < asked.unwrap_or(CYCLES) {
         run.cycle(cycles);
@@ -84,10 +89,10 @@ struct Run {
 }
 
 impl Run {
-    fn new(mut random: Random) -> Run {
+    fn new(setup: Setup, mut random: Random) -> Run {
         let broker = Broker::start_with(Options {
             wal_disk_mib: 768,
-            ..Options::default()
+            ..setup.options()
         });
         let mut client = broker.client();
         create_topic(&mut client, TOPIC, PARTITIONS, &[]);

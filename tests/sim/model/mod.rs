@@ -4,6 +4,7 @@
 
 mod ledger;
 mod log;
+mod offsets;
 mod topics;
 
 use std::cell::Cell;
@@ -19,6 +20,8 @@ use corelane::wal::{EntryContent, Manifest, Recovered};
 pub use ledger::Block;
 use ledger::Ledger;
 pub use log::{Log, uid_of};
+pub use offsets::Key;
+use offsets::Offsets;
 pub use topics::{Change, Topic, Topics};
 
 /// What a shard says about one of its partitions.
@@ -35,6 +38,7 @@ pub struct Model {
     ledgers: BTreeMap<u16, Ledger>,
     pub logs: BTreeMap<TopicPartition, Log>,
     pub topics: Topics,
+    pub offsets: Offsets,
     /// Topics whose deletion has been replayed somewhere.
     dropped: BTreeSet<TopicId>,
     /// The latest time that the broker was ever told.
