@@ -1,0 +1,12 @@
+//! The object store's core without a store: objects byte by byte, the manifest against a
+//! model, and histories that die between any two steps.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
+mod damage;
+mod format;
+mod golden;
+mod records;
