@@ -19,5 +19,6 @@
 
 pub mod format;
 pub mod key;
+pub mod manifest;
 
 pub use key::{ClusterId, Key, ObjectId, SnapshotId};

@@ -9,4 +9,7 @@
 mod damage;
 mod format;
 mod golden;
+mod manifest;
+mod manifest_model;
+mod orphans;
 mod records;
