@@ -20,5 +20,8 @@
 pub mod format;
 pub mod key;
 pub mod manifest;
+mod numbers;
+pub mod upload;
 
 pub use key::{ClusterId, Key, ObjectId, SnapshotId};
+pub use numbers::Numbers;

@@ -6,6 +6,10 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+#[path = "../common/random.rs"]
+#[allow(dead_code, reason = "other tests use all of it")]
+mod random;
+
 mod damage;
 mod format;
 mod golden;
@@ -13,3 +17,4 @@ mod manifest;
 mod manifest_model;
 mod orphans;
 mod records;
+mod uploads;
