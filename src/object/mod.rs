@@ -20,7 +20,9 @@
 pub mod format;
 pub mod key;
 pub mod manifest;
+pub mod merge;
 mod numbers;
+pub mod retention;
 pub mod upload;
 
 pub use key::{ClusterId, Key, ObjectId, SnapshotId};

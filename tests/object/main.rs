@@ -15,6 +15,8 @@ mod format;
 mod golden;
 mod manifest;
 mod manifest_model;
+mod merges;
 mod orphans;
 mod records;
+mod retention;
 mod uploads;
