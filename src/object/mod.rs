@@ -22,6 +22,7 @@ pub mod key;
 pub mod manifest;
 pub mod merge;
 mod numbers;
+pub mod read;
 pub mod retention;
 pub mod upload;
 

@@ -17,6 +17,7 @@ mod manifest;
 mod manifest_model;
 mod merges;
 mod orphans;
+mod reads;
 mod records;
 mod retention;
 mod uploads;
