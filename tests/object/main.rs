@@ -13,6 +13,7 @@ mod random;
 mod damage;
 mod format;
 mod golden;
+mod lives;
 mod manifest;
 mod manifest_model;
 mod merges;
