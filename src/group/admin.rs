@@ -2,8 +2,8 @@
 
 use super::classic::State;
 use super::coordinator::Step;
-use super::group::Group;
 use super::offsets;
+use super::one_group::Group;
 use super::record::Change;
 use super::request::{DescribedGroup, DescribedMember, ListFilter, ListedGroup};
 use crate::kafka::ErrorCode;

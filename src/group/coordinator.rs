@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::classic::{self, Classic};
 use super::config::GroupConfig;
 use super::deadlines::{Deadlines, Due};
-use super::group::Group;
+use super::one_group::Group;
 use super::record::{Change, DecodeError, GroupRecord};
 use super::request::{GroupReply, GroupRequest, Ticket};
 use super::{admin, offsets};

@@ -13,8 +13,8 @@ mod classic;
 mod config;
 mod coordinator;
 mod deadlines;
-mod group;
 mod offsets;
+mod one_group;
 mod record;
 mod request;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::classic::State;
 use super::coordinator::{Coordinator, Effects, Step};
 use super::deadlines::Due;
-use super::group::Group;
+use super::one_group::Group;
 use super::record::{Change, Committed};
 use super::request::{
     CommitOffset, CommitRequest, DeleteOffsetsReply, DeleteOffsetsRequest, FetchOffsetsReply,

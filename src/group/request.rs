@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::group::OFFSET_RECORD_BYTES;
+use super::one_group::OFFSET_RECORD_BYTES;
 use crate::kafka::ErrorCode;
 
 /// Names one request for as long as it has no answer. Given out by the caller, each once.

@@ -183,7 +183,7 @@ impl Shard {
             return Ok(Err(too_large(request.as_ref())));
         }
         self.forget_deleted_topics(now, partition)?;
-        self.check_group_room(partition, bytes)?;
+        self.check_group_room(partition, bytes, Priority::Data)?;
         if let Some(hosted) = self.groups.hosted.get_mut(&partition)
             && let Some(request) = request.take()
         {
@@ -212,7 +212,7 @@ impl Shard {
 
     fn poll_coordinator(&mut self, now: Now, partition: i32) -> Result<(), Blocked> {
         self.forget_deleted_topics(now, partition)?;
-        self.check_group_room(partition, GROUP_STEP_BYTES_MAX)?;
+        self.check_group_room(partition, GROUP_STEP_BYTES_MAX, Priority::Internal)?;
         if let Some(hosted) = self.groups.hosted.get_mut(&partition) {
             let effects = hosted.coordinator.poll(now);
             self.on_group_effects(now, partition, effects);
@@ -247,7 +247,7 @@ impl Shard {
         while let Some(hosted) = self.groups.hosted.get(&partition)
             && let Some(name) = hosted.deleted_topics.front().cloned()
         {
-            self.check_group_room(partition, GROUP_STEP_BYTES_MAX)?;
+            self.check_group_room(partition, GROUP_STEP_BYTES_MAX, Priority::Internal)?;
             if let Some(hosted) = self.groups.hosted.get_mut(&partition) {
                 let effects = hosted.coordinator.on_topic_deleted(now, &name);
                 if !hosted.coordinator.has_offsets_of(&name) {
@@ -261,7 +261,15 @@ impl Shard {
 
     /// Whether a step that writes `bytes` may be made now: before it is, so that what it has
     /// decided is never taken back.
-    fn check_group_room(&mut self, partition: i32, bytes: usize) -> Result<(), Blocked> {
+    ///
+    /// What is merely due is the broker's own affair, like what makes room: members that wait
+    /// for each other are not to wait for a full disk, and they hardly write.
+    fn check_group_room(
+        &mut self,
+        partition: i32,
+        bytes: usize,
+        priority: Priority,
+    ) -> Result<(), Blocked> {
         if bytes == 0 {
             return Ok(());
         }
@@ -276,7 +284,7 @@ impl Shard {
         }
         // A bound that no segment could hold is not reached.
         let bytes = bytes.min(self.wal.payload_bytes_max());
-        let room = self.wal.can_append(bytes, Priority::Data);
+        let room = self.wal.can_append(bytes, priority);
         if room.is_err() {
             mark!("shard.groups.no-room");
         }

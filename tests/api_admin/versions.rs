@@ -7,11 +7,13 @@ use corelane::kafka::messages::produce::{
     PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
 };
 use corelane::kafka::messages::{
-    alter_configs, api_versions, create_partitions, create_topics, delete_records, delete_topics,
-    describe_cluster, describe_configs, describe_log_dirs, describe_producers,
-    describe_topic_partitions, elect_leaders, get_telemetry_subscriptions,
-    incremental_alter_configs, init_producer_id, list_config_resources, list_offsets,
-    list_partition_reassignments, metadata, offset_for_leader_epoch, push_telemetry,
+    alter_configs, api_versions, create_partitions, create_topics, delete_groups, delete_records,
+    delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
+    describe_producers, describe_topic_partitions, elect_leaders, find_coordinator,
+    get_telemetry_subscriptions, heartbeat, incremental_alter_configs, init_producer_id,
+    join_group, leave_group, list_config_resources, list_groups, list_offsets,
+    list_partition_reassignments, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, push_telemetry, sync_group,
 };
 use corelane::kafka::record::BatchBuilder;
 use corelane::kafka::{ApiKey, ErrorCode, Reader, Response};
@@ -101,6 +103,15 @@ fn every_version_of_every_api_is_answered(setup: Setup) {
     ask_all! { client;
         ListOffsets: list_offsets, ListOffsetsRequest, ListOffsetsResponse;
         Metadata: metadata, MetadataRequest, MetadataResponse;
+        OffsetCommit: offset_commit, OffsetCommitRequest, OffsetCommitResponse;
+        OffsetFetch: offset_fetch, OffsetFetchRequest, OffsetFetchResponse;
+        FindCoordinator: find_coordinator, FindCoordinatorRequest, FindCoordinatorResponse;
+        JoinGroup: join_group, JoinGroupRequest, JoinGroupResponse;
+        Heartbeat: heartbeat, HeartbeatRequest, HeartbeatResponse;
+        LeaveGroup: leave_group, LeaveGroupRequest, LeaveGroupResponse;
+        SyncGroup: sync_group, SyncGroupRequest, SyncGroupResponse;
+        DescribeGroups: describe_groups, DescribeGroupsRequest, DescribeGroupsResponse;
+        ListGroups: list_groups, ListGroupsRequest, ListGroupsResponse;
         ApiVersions: api_versions, ApiVersionsRequest, ApiVersionsResponse;
         CreateTopics: create_topics, CreateTopicsRequest, CreateTopicsResponse;
         DeleteTopics: delete_topics, DeleteTopicsRequest, DeleteTopicsResponse;
@@ -111,9 +122,11 @@ fn every_version_of_every_api_is_answered(setup: Setup) {
         AlterConfigs: alter_configs, AlterConfigsRequest, AlterConfigsResponse;
         DescribeLogDirs: describe_log_dirs, DescribeLogDirsRequest, DescribeLogDirsResponse;
         CreatePartitions: create_partitions, CreatePartitionsRequest, CreatePartitionsResponse;
+        DeleteGroups: delete_groups, DeleteGroupsRequest, DeleteGroupsResponse;
         ElectLeaders: elect_leaders, ElectLeadersRequest, ElectLeadersResponse;
         IncrementalAlterConfigs: incremental_alter_configs, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
         ListPartitionReassignments: list_partition_reassignments, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+        OffsetDelete: offset_delete, OffsetDeleteRequest, OffsetDeleteResponse;
         DescribeCluster: describe_cluster, DescribeClusterRequest, DescribeClusterResponse;
         DescribeProducers: describe_producers, DescribeProducersRequest, DescribeProducersResponse;
         GetTelemetrySubscriptions: get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse;

@@ -4,23 +4,26 @@ use std::time::{Duration, Instant};
 
 use super::bystander::Bystander;
 use crate::common::batches::one;
-use crate::common::broker::{Broker, Options};
+use crate::common::broker::Broker;
 use crate::common::client::Client;
+use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
     FETCH_BY_NAME, PRODUCE_BY_NAME, create_topic, fetch_request, fetched, must_produce,
     produce_request,
 };
 
+matrix! {
+    every value: peers_that_have_gone_give_everything_back,
+        who_waits_for_an_answer_or_speaks_now_and_then_is_not_idle;
+    every cell: without_a_bound_the_kernel_looks_for_those_that_have_gone;
+}
+
 const IDLE: Duration = Duration::from_millis(1500);
 /// How long after its time an idle connection may be there on a busy machine.
 const LATE: Duration = Duration::from_secs(20);
 
-fn start(idle_ms: &str) -> Broker {
-    let options = Options {
-        memory_mib: 64,
-        wal_disk_mib: 512,
-        ..Options::default()
-    };
+fn start(setup: Setup, idle_ms: &str) -> Broker {
+    let options = setup.with_per_shard(32, 256);
     Broker::start_with(options.with("--connections-max-idle-ms", idle_ms))
 }
 
@@ -35,9 +38,8 @@ fn sockets(broker: &Broker) -> usize {
 
 /// From the broker they differ in nothing from peers whose host has lost its power: no byte
 /// comes, no end of the stream and no reset.
-#[test]
-fn peers_that_have_gone_give_everything_back() {
-    let mut broker = start(&IDLE.as_millis().to_string());
+fn peers_that_have_gone_give_everything_back(setup: Setup) {
+    let mut broker = start(setup, &IDLE.as_millis().to_string());
     create_topic(&mut broker.client(), "gone", 2, &[]);
     let bystander = Bystander::start(&broker, 1000);
     // The bystander's is one of them.
@@ -52,7 +54,7 @@ fn peers_that_have_gone_give_everything_back() {
     let frames = [0, 1000, 100_000, 900_000].map(whole);
     for (frame, count) in [(0, 30), (1, 20), (2, 20), (3, 6)] {
         for i in 0..count {
-            let mut client = broker.client_of(i % 2);
+            let mut client = broker.client_of(i % setup.shards);
             let sent = if frame == 0 {
                 0
             } else {
@@ -91,9 +93,8 @@ fn peers_that_have_gone_give_everything_back() {
     broker.stop();
 }
 
-#[test]
-fn who_waits_for_an_answer_or_speaks_now_and_then_is_not_idle() {
-    let mut broker = start(&IDLE.as_millis().to_string());
+fn who_waits_for_an_answer_or_speaks_now_and_then_is_not_idle(setup: Setup) {
+    let mut broker = start(setup, &IDLE.as_millis().to_string());
     let mut speaker = broker.client();
     create_topic(&mut speaker, "not-idle", 1, &[]);
     let mut waiter = broker.client();
@@ -115,9 +116,8 @@ fn who_waits_for_an_answer_or_speaks_now_and_then_is_not_idle() {
     broker.stop();
 }
 
-#[test]
-fn without_a_bound_the_kernel_looks_for_those_that_have_gone() {
-    let mut broker = start("-1");
+fn without_a_bound_the_kernel_looks_for_those_that_have_gone(setup: Setup) {
+    let mut broker = start(setup, "-1");
     let mut client = broker.client();
     client.set_patience(IDLE);
     assert!(!client.is_closed_by_broker(), "it may be idle for ever");

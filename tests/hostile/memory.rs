@@ -25,7 +25,8 @@ matrix! {
         half_sent_requests_hold_up_nobody_for_long,
         half_a_request_may_take_its_time_while_nobody_waits;
     own shards, "it uses up the memory of known shards, so it must know which one it talks to":
-        a_request_has_its_turn_behind_half_sent_ones_of_its_size;
+        a_request_has_its_turn_behind_half_sent_ones_of_its_size,
+        who_sends_is_never_ended_for_want_of_memory;
     own shards, "on one shard small batches of all partitions lie side by side":
         consumers_that_are_far_behind_everywhere;
 }
@@ -349,9 +350,12 @@ fn keep_half_sent(broker: &Broker, count: u16, bytes: usize, done: &AtomicBool) 
 
 /// What has to wait is more than a second behind those that hold the memory it needs, and
 /// while all chunks are in use as well.
-#[test]
-fn who_sends_is_never_ended_for_want_of_memory() {
-    let mut broker = start_small();
+fn who_sends_is_never_ended_for_want_of_memory(setup: Setup) {
+    let known = Setup {
+        single: false,
+        ..setup
+    };
+    let mut broker = start_small(known);
     create_topic(&mut broker.client(), "waits", 2, &[]);
     let done = AtomicBool::new(false);
     let rounds = std::thread::scope(|scope| {

@@ -18,7 +18,10 @@ use crate::common::ops::{create_topic, init_producer_id, produce, read_all};
 
 matrix! {
     every cell: duplicates_are_acknowledged_with_their_first_offset,
-        gaps_and_old_epochs_are_refused, producer_ids_are_never_given_out_twice;
+        gaps_and_old_epochs_are_refused, producer_ids_are_never_given_out_twice,
+        a_damaged_batch_holds_nobody_back;
+    every value: an_idle_producer_is_forgotten_and_begins_anywhere,
+        who_has_expired_does_not_come_back_with_a_start;
     own shards, "it goes from one number of shards to another":
         the_state_of_producers_survives_kills_and_other_cores;
 }
@@ -168,16 +171,16 @@ fn remembered(client: &mut Client) -> Vec<(i64, i32)> {
 }
 
 /// A broker that forgets producers idle for `expiration_ms`, and looks for them all the time.
-fn forgetful(expiration_ms: u32) -> Options {
-    Options::default()
+fn forgetful(setup: Setup, expiration_ms: u32) -> Options {
+    setup
+        .options()
         .with("--producer-id-expiration-ms", &expiration_ms.to_string())
         .with("--retention-check-interval", "100ms")
 }
 
-#[test]
-fn an_idle_producer_is_forgotten_and_begins_anywhere() {
+fn an_idle_producer_is_forgotten_and_begins_anywhere(setup: Setup) {
     const EXPIRATION: Duration = Duration::from_secs(3);
-    let mut broker = Broker::start_with(forgetful(EXPIRATION.as_millis() as u32));
+    let mut broker = Broker::start_with(forgetful(setup, EXPIRATION.as_millis() as u32));
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 1, &[]);
     let idle = init_producer_id(&mut client);
@@ -220,9 +223,8 @@ fn an_idle_producer_is_forgotten_and_begins_anywhere() {
     broker.stop();
 }
 
-#[test]
-fn who_has_expired_does_not_come_back_with_a_start() {
-    let mut broker = Broker::start_with(forgetful(300));
+fn who_has_expired_does_not_come_back_with_a_start(setup: Setup) {
+    let mut broker = Broker::start_with(forgetful(setup, 300));
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 1, &[]);
     let producer = init_producer_id(&mut client);
@@ -247,9 +249,8 @@ fn who_has_expired_does_not_come_back_with_a_start() {
     broker.stop();
 }
 
-#[test]
-fn a_damaged_batch_holds_nobody_back() {
-    let mut broker = Broker::start();
+fn a_damaged_batch_holds_nobody_back(setup: Setup) {
+    let mut broker = setup.start();
     let mut client = broker.client();
     create_topic(&mut client, TOPIC, 1, &[]);
     let producer = init_producer_id(&mut client);

@@ -9,7 +9,7 @@ use crate::base::limits::{GROUP_MEMBER_BYTES_MAX, STRING_BYTES_MAX};
 use crate::group::config::GroupConfig;
 use crate::group::coordinator::Step;
 use crate::group::deadlines::Due;
-use crate::group::group::Group;
+use crate::group::one_group::Group;
 use crate::group::record::Change;
 use crate::group::request::{GroupReply, JoinReply, JoinRequest, JoinedMember, Ticket};
 use crate::kafka::ErrorCode;

@@ -6,7 +6,7 @@ use super::member::Session;
 use super::rebalance::{after_join, complete_if_all_joined};
 use super::state::Classic;
 use crate::group::coordinator::Step;
-use crate::group::group::Group;
+use crate::group::one_group::Group;
 use crate::group::request::{
     GroupReply, JoinReply, LeaveReply, LeaveRequest, LeavingMember, SyncReply,
 };

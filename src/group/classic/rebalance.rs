@@ -8,7 +8,7 @@ use super::state::{Classic, Joining, State};
 use super::sync::answer_syncs;
 use crate::group::coordinator::Step;
 use crate::group::deadlines::Due;
-use crate::group::group::Group;
+use crate::group::one_group::Group;
 use crate::group::record::Change;
 use crate::group::request::{GroupReply, SyncReply};
 use crate::kafka::ErrorCode;

@@ -11,7 +11,7 @@ use super::state::{Classic, State};
 use crate::base::Now;
 use crate::base::limits::GROUP_RECORD_BYTES_MAX;
 use crate::group::coordinator::Step;
-use crate::group::group::Group;
+use crate::group::one_group::Group;
 use crate::group::record::Change;
 use crate::group::request::{GroupReply, HeartbeatRequest, SyncReply, SyncRequest, Ticket};
 use crate::kafka::ErrorCode;
