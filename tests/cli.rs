@@ -411,7 +411,7 @@ fn an_object_is_printed_and_judged() {
     let head = "good: object 0001/00000004/00000002 of cluster BwcHBwcHBwcHBwcHBwcHBw, level 0";
     assert!(lines[0].starts_with(head), "{}", lines[0]);
     let chunk = "chunk 0: 01010101-0101-0101-0101-010101010101/0 offsets 40 to 60, 21 record(s) in \
-                 3 batch(es), 207 bytes at 64";
+                 3 batch(es), 198 bytes at 64";
     assert!(lines[1].starts_with(chunk), "{}", lines[1]);
     assert!(
         lines[1].ends_with("leader epoch(s) 3 from 40 4 from 60"),

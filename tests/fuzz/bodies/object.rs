@@ -15,13 +15,13 @@ use corelane::object::{ClusterId, ObjectId};
 
 /// Checks one input.
 pub fn check(data: &[u8]) {
-    match data.split_first() {
-        Some((choice, rest)) => match choice % 3 {
-            0 => changed_bytes(rest),
-            1 => arbitrary_fields(rest),
-            _ => record(rest),
-        },
-        None => {}
+    let Some((choice, rest)) = data.split_first() else {
+        return;
+    };
+    match choice % 3 {
+        0 => changed_bytes(rest),
+        1 => arbitrary_fields(rest),
+        _ => record(rest),
     }
 }
 
