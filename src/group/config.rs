@@ -1,5 +1,7 @@
 //! How groups are kept.
 
+use super::consumer::ConsumerConfig;
+
 /// Kafka's settings of its group coordinator, and this broker's own bound on memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GroupConfig {
@@ -21,6 +23,8 @@ pub struct GroupConfig {
     /// are refused with GROUP_MAX_SIZE_REACHED and commits of further partitions with
     /// COORDINATOR_NOT_AVAILABLE.
     pub state_bytes_max: usize,
+    /// Of groups whose coordinator assigns (KIP-848).
+    pub consumer: ConsumerConfig,
 }
 
 impl Default for GroupConfig {
@@ -34,6 +38,7 @@ impl Default for GroupConfig {
             session_timeout_ms_min: 6000,
             session_timeout_ms_max: 30 * 60 * 1000,
             state_bytes_max: crate::base::limits::GROUP_STATE_BYTES_MAX,
+            consumer: ConsumerConfig::default(),
         }
     }
 }

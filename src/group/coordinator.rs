@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use super::classic::{self, Classic};
 use super::config::GroupConfig;
+use super::consumer::ConsumerChange;
 use super::deadlines::{Deadlines, Due};
 use super::one_group::Group;
 use super::record::{Change, DecodeError, GroupRecord};
 use super::request::{GroupReply, GroupRequest, Ticket};
-use super::{admin, offsets};
+use super::{admin, consumers, offsets};
 use crate::base::Now;
 use crate::base::limits::{GROUP_STEP_BYTES_MAX, KIB};
 
 /// More than a record of a group takes beside its id, its members and their texts.
-const SMALL_RECORD_BYTES: usize = 64 * KIB;
+pub(super) const SMALL_RECORD_BYTES: usize = 64 * KIB;
 
 /// What a step leads to.
 #[derive(Debug, Default)]
@@ -79,7 +80,13 @@ impl Coordinator {
         value: Option<&[u8]>,
         _time_ms: i64,
     ) -> Result<(), DecodeError> {
-        let change = Change::decode(key, value)?;
+        let change = match ConsumerChange::is_of(key) {
+            true => match ConsumerChange::decode(key, value)? {
+                Some(change) => Change::Consumer(change),
+                None => return Ok(()),
+            },
+            false => Change::decode(key, value)?,
+        };
         let id = change.group().clone();
         let group = self
             .groups
@@ -102,6 +109,7 @@ impl Coordinator {
                     member.arm(now, &group.id, &mut self.deadlines);
                 }
             }
+            consumers::on_recovered(now, &self.config, group, &mut self.deadlines);
             self.bytes += group.bytes();
         }
         if !self.groups.is_empty() {
@@ -119,7 +127,7 @@ impl Coordinator {
         let found = match request {
             GroupRequest::Join(request) => {
                 self.on_group(now, &id, creates, &mut effects, |s, g| {
-                    classic::join(s, g, ticket, request, is_full);
+                    consumers::join(s, g, ticket, request, is_full);
                 })
             }
             GroupRequest::Sync(request) => {
@@ -237,6 +245,11 @@ impl Coordinator {
                         classic::on_session_due(step, group, &member);
                     });
                 }
+                Due::Consumer(id, timer) => {
+                    self.on_group(now, &id, false, &mut effects, |step, group| {
+                        consumers::on_due(step, group, timer);
+                    });
+                }
             }
         }
         effects
@@ -261,6 +274,10 @@ impl Coordinator {
             // A static member that takes its place again is written down.
             GroupRequest::Join(request) if request.instance_id.is_some() => {
                 members + request.said_bytes() + id.len() + SMALL_RECORD_BYTES
+            }
+            // An empty group of the other kind makes way.
+            GroupRequest::Join(_) if group.is_some_and(|group| group.consumer.is_some()) => {
+                id.len() + SMALL_RECORD_BYTES
             }
             // The last one to leave makes the group empty, which is written down.
             GroupRequest::Leave(_) => id.len() + SMALL_RECORD_BYTES,

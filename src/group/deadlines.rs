@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::consumer::Timer;
+
 /// What becomes due.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Due {
@@ -14,6 +16,8 @@ pub(super) enum Due {
     Sync(Arc<str>, i32),
     /// A member's session, or the time that a member has to come with its new id.
     Session(Arc<str>, Arc<str>),
+    /// Something of a group whose coordinator assigns.
+    Consumer(Arc<str>, Timer),
     /// It is time to look for expired offsets.
     Expiry,
 }

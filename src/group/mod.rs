@@ -11,6 +11,8 @@
 mod admin;
 mod classic;
 mod config;
+mod consumer;
+mod consumers;
 mod coordinator;
 mod deadlines;
 mod offsets;
@@ -21,6 +23,10 @@ mod request;
 mod tests;
 
 pub use config::GroupConfig;
+pub use consumer::{
+    Assignor, ConsumerConfig, ConsumerHeartbeat, ConsumerHeartbeatReply, ConsumerRequest,
+    DescribedConsumer, DescribedConsumerGroup, NamedPartitions, Partitions, Refusal, Topics,
+};
 pub use coordinator::{Coordinator, Effects};
 pub use record::{DecodeError, GroupRecord};
 pub use request::{

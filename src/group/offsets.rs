@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::classic::State;
+use super::consumers;
 use super::coordinator::{Coordinator, Effects, Step};
 use super::deadlines::Due;
 use super::one_group::Group;
@@ -30,7 +31,15 @@ pub(super) fn commit(
     if request.record_bytes_max() > GROUP_RECORD_BYTES_MAX {
         return request.verdicts(ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
     }
-    if let Err(error) = group.classic.check_commit(request) {
+    let checked = match &group.consumer {
+        Some(consumer) => consumer.check_commit(
+            &request.member_id,
+            request.generation,
+            request.knows_missing_groups,
+        ),
+        None => group.classic.check_commit(request),
+    };
+    if let Err(error) = checked {
         return request.verdicts(error);
     }
     group.classic.prolong(&request.member_id, step.now);
@@ -73,6 +82,14 @@ fn committed(now: Now, request: &CommitRequest, offset: &CommitOffset) -> Commit
 
 /// Which offsets a group has.
 pub(super) fn fetch(group: &Group, request: &FetchOffsetsRequest) -> FetchOffsetsReply {
+    if let Some(consumer) = &group.consumer
+        && let Err(error) = consumer.check_fetch(request.member_id.as_ref(), request.member_epoch)
+    {
+        return FetchOffsetsReply {
+            error,
+            topics: Vec::new(),
+        };
+    }
     let topics = match &request.topics {
         Some(topics) => topics
             .iter()
@@ -126,7 +143,7 @@ pub(super) fn delete(
     }
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
-        let verdict = match group.classic.reads(&topic.name) {
+        let verdict = match reads(group, &topic.name) {
             true => ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
             false => ErrorCode::NONE,
         };
@@ -141,6 +158,14 @@ pub(super) fn delete(
     DeleteOffsetsReply {
         error: ErrorCode::NONE,
         topics,
+    }
+}
+
+/// Whether a member of the group reads a topic, as far as that is known.
+fn reads(group: &Group, topic: &str) -> bool {
+    match &group.consumer {
+        Some(consumer) => consumer.reads(topic),
+        None => group.classic.reads(topic),
     }
 }
 
@@ -191,7 +216,7 @@ impl Coordinator {
                     }
                 }
             }
-            if group.classic.is_vacant() {
+            if group.classic.is_vacant() && !group.has_consumers() {
                 spent.push(group.id.clone());
             }
         }
@@ -204,6 +229,9 @@ impl Coordinator {
         }
         for id in spent {
             self.on_group(now, &id, false, effects, |step, group| {
+                if group.offsets().is_empty() {
+                    consumers::retire(step, group);
+                }
                 if group.offsets().is_empty() && group.saved().is_some() {
                     let change = Change::Group {
                         group: group.id.clone(),
@@ -275,6 +303,9 @@ fn is_expired(
 ) -> bool {
     if let Some(at) = committed.expire_ms {
         return now_ms >= at;
+    }
+    if group.consumer.is_some() {
+        return !reads(group, topic) && now_ms.saturating_sub(committed.commit_ms) >= retention_ms;
     }
     let since = match (group.classic.protocol_type(), group.classic.state()) {
         (None, _) => committed.commit_ms,

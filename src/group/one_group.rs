@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::classic::Classic;
+use super::consumer::ConsumerGroup;
 use super::record::{Change, Committed, GroupMetadata};
 
 /// What a group costs beside its members and offsets, bytes, about.
@@ -30,6 +31,8 @@ pub(super) struct Group {
     offset_bytes: usize,
     /// Its members as they are now. A restart goes back to `saved`.
     pub classic: Classic,
+    /// Its members if the coordinator assigns (KIP-848); `classic` has none then.
+    pub consumer: Option<Box<ConsumerGroup>>,
 }
 
 impl Group {
@@ -40,6 +43,7 @@ impl Group {
             offsets: BTreeMap::new(),
             offset_bytes: 0,
             classic: Classic::default(),
+            consumer: None,
         }
     }
 
@@ -47,6 +51,14 @@ impl Group {
     pub(super) fn apply(&mut self, change: Change) {
         match change {
             Change::Group { metadata, .. } => self.saved = metadata,
+            Change::Consumer(change) => {
+                let new = || Box::new(ConsumerGroup::new(self.id.clone()));
+                let consumer = self.consumer.get_or_insert_with(new);
+                consumer.apply(change);
+                if consumer.is_nothing() {
+                    self.consumer = None;
+                }
+            }
             Change::Offset {
                 topic,
                 partition,
@@ -102,12 +114,29 @@ impl Group {
 
     /// Whether nothing would be lost if it were forgotten.
     pub(super) fn is_nothing(&self) -> bool {
-        self.saved.is_none() && self.offsets.is_empty() && self.classic.is_vacant()
+        self.saved.is_none()
+            && self.offsets.is_empty()
+            && self.classic.is_vacant()
+            && self
+                .consumer
+                .as_ref()
+                .is_none_or(|consumer| consumer.is_nothing())
+    }
+
+    /// Whether members are here for whom the coordinator assigns.
+    pub(super) fn has_consumers(&self) -> bool {
+        self.consumer
+            .as_ref()
+            .is_some_and(|consumer| !consumer.is_empty())
     }
 
     /// Bytes of memory that it takes, about.
     pub(super) fn bytes(&self) -> usize {
-        GROUP_OVERHEAD + self.offset_bytes + self.classic.bytes()
+        let consumer = self
+            .consumer
+            .as_ref()
+            .map_or(0, |consumer| consumer.bytes());
+        GROUP_OVERHEAD + self.offset_bytes + self.classic.bytes() + consumer
     }
 
     /// Bytes of the records that forget all its offsets, at most.
@@ -137,6 +166,9 @@ impl Group {
                     committed: Some(committed.clone()),
                 })
         });
-        metadata.chain(offsets)
+        let consumer = self.consumer.iter().flat_map(|consumer| consumer.changes());
+        metadata
+            .chain(offsets)
+            .chain(consumer.map(Change::Consumer))
     }
 }

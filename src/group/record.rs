@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | 0, 1 | an offset of a group | 3; 1 if it expires at a time of its own | 0-4 |
 //! | 2 | a classic group | 3 | 0-4 |
+//! | 3-8, 16 | a group of KIP-848: see `consumer/record.rs` | | |
 //!
 //! Kafka writes the same versions. Other keys are refused: a log with records of a kind that
 //! this version does not know must not be taken for one without them.
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
+use super::consumer::ConsumerChange;
 use crate::kafka::reader::{Reader, WireError};
 use crate::kafka::rope::Rope;
 use crate::kafka::wire::{Version, Wire};
@@ -59,6 +61,9 @@ pub enum DecodeError {
     /// A value of an unknown version.
     #[error("a value of version {0}, which this version of corelane does not know")]
     Value(i16),
+    /// A member in an unknown state.
+    #[error("a member in state {0}, which this version of corelane does not know")]
+    State(i8),
 }
 
 /// What one record says.
@@ -76,6 +81,8 @@ pub(super) enum Change {
         group: Arc<str>,
         metadata: Option<GroupMetadata>,
     },
+    /// Something about a group whose coordinator assigns.
+    Consumer(ConsumerChange),
 }
 
 /// A committed offset.
@@ -173,6 +180,7 @@ impl Change {
     pub(super) fn group(&self) -> &Arc<str> {
         match self {
             Change::Offset { group, .. } | Change::Group { group, .. } => group,
+            Change::Consumer(change) => &change.group,
         }
     }
 
@@ -199,6 +207,10 @@ impl Change {
                 key: write(GROUP_KEY, &GroupKey { group }),
                 value: metadata.as_ref().map(GroupMetadata::encode),
             },
+            Change::Consumer(change) => {
+                let (key, value) = change.encode();
+                GroupRecord { key, value }
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use crate::base::limits::{
     REQUEST_MEMORY_PARTS, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
 };
 use crate::config::Settings;
-use crate::group::GroupConfig;
+use crate::group::{ConsumerConfig, GroupConfig};
 use crate::shard::{RecoveredShard, ShardConfig, deal_wals};
 use crate::wal::{Recovered, WalConfig};
 
@@ -60,6 +60,7 @@ fn group_config(settings: &Settings) -> GroupConfig {
         session_timeout_ms_min: groups.min_session_timeout_ms,
         session_timeout_ms_max: groups.max_session_timeout_ms,
         state_bytes_max: group_state_bytes(settings),
+        consumer: ConsumerConfig::default(),
     }
 }
 

@@ -48,9 +48,18 @@ pub struct DescribedGroup {
 
 impl DescribedGroup {
     pub(super) fn missing(group_id: &str) -> DescribedGroup {
+        DescribedGroup::dead(format!("Group {group_id} not found."))
+    }
+
+    /// A group whose coordinator assigns is told of by another API.
+    pub(in crate::group) fn not_classic(group_id: &str) -> DescribedGroup {
+        DescribedGroup::dead(format!("Group {group_id} is not a classic group."))
+    }
+
+    fn dead(message: String) -> DescribedGroup {
         DescribedGroup {
             error: ErrorCode::GROUP_ID_NOT_FOUND,
-            message: Some(format!("Group {group_id} not found.")),
+            message: Some(message),
             state: "Dead",
             protocol_type: "".into(),
             protocol: "".into(),

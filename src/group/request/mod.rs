@@ -7,6 +7,7 @@ mod offsets;
 
 use std::sync::Arc;
 
+use super::consumer::{ConsumerHeartbeatReply, DescribedConsumerGroup, Refusal};
 use crate::kafka::ErrorCode;
 
 pub use admin::{DescribedGroup, DescribedMember, ListFilter, ListedGroup};
@@ -143,4 +144,8 @@ pub enum GroupReply {
     List(Vec<ListedGroup>),
     /// See [`GroupRequest::Delete`].
     Delete(ErrorCode),
+    /// See [`super::ConsumerRequest::Heartbeat`].
+    ConsumerHeartbeat(ConsumerHeartbeatReply),
+    /// See [`super::ConsumerRequest::Describe`].
+    ConsumerDescribe(Result<DescribedConsumerGroup, Refusal>),
 }

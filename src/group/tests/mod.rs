@@ -1,6 +1,7 @@
 //! Groups as their members see them.
 
 mod admin;
+mod consumers;
 mod joins;
 mod limits;
 mod model;

@@ -167,8 +167,8 @@ fn what_is_no_record_is_refused_at_every_length() {
         assert_eq!(error, Err(DecodeError::Value(5)));
     }
     assert_eq!(
-        coordinator.replay(&[0, 3, 0, 0], None, 0),
-        Err(DecodeError::Key(3))
+        coordinator.replay(&[0, 9, 0, 0], None, 0),
+        Err(DecodeError::Key(9))
     );
     assert_eq!(coordinator.snapshot().count(), 0);
 }

@@ -1,0 +1,63 @@
+//! How groups of KIP-848 are kept.
+
+use std::str::FromStr;
+
+/// Kafka's settings of groups whose coordinator assigns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConsumerConfig {
+    /// A member that is silent for so long is taken for gone, milliseconds
+    /// (Kafka: `group.consumer.session.timeout.ms`).
+    pub session_timeout_ms: u64,
+    /// How often members are to be heard of, milliseconds
+    /// (Kafka: `group.consumer.heartbeat.interval.ms`).
+    pub heartbeat_interval_ms: i32,
+    /// Most members of one group (Kafka: `group.consumer.max.size`).
+    pub members_max: usize,
+    /// The assignor of groups whose members ask for none: the first of Kafka's
+    /// `group.consumer.assignors`.
+    pub assignor: Assignor,
+}
+
+impl Default for ConsumerConfig {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        ConsumerConfig {
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 5_000,
+            members_max: i32::MAX as usize,
+            assignor: Assignor::Uniform,
+        }
+    }
+}
+
+/// A way to spread partitions over members.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Assignor {
+    /// As evenly as subscriptions allow, moving as little as possible.
+    Uniform,
+    /// Neighbouring partitions of each topic together, and the same of topics that are read
+    /// together; what a member had before does not count.
+    Range,
+}
+
+impl Assignor {
+    /// Kafka's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Assignor::Uniform => "uniform",
+            Assignor::Range => "range",
+        }
+    }
+}
+
+impl FromStr for Assignor {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Assignor, ()> {
+        match name {
+            "uniform" => Ok(Assignor::Uniform),
+            "range" => Ok(Assignor::Range),
+            _ => Err(()),
+        }
+    }
+}

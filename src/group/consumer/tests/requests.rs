@@ -1,0 +1,100 @@
+//! What is refused before any group is looked for, in Kafka's order and words.
+
+use super::*;
+use crate::kafka::ErrorCode;
+
+fn refused(request: ConsumerHeartbeat) -> (ErrorCode, String) {
+    let refusal = request.check().unwrap_err();
+    (refusal.error, refusal.message)
+}
+
+fn invalid(message: &str) -> (ErrorCode, String) {
+    (ErrorCode::INVALID_REQUEST, message.to_owned())
+}
+
+#[test]
+fn ids_must_not_be_blank() {
+    let case = |change: fn(&mut ConsumerHeartbeat)| {
+        let mut request = join("a", &["t"]);
+        change(&mut request);
+        refused(request)
+    };
+    let no_member = invalid("MemberId can't be empty.");
+    // The member's id comes before the group's.
+    let both = |request: &mut ConsumerHeartbeat| {
+        (request.member_id, request.group_id) = (" ".into(), "".into());
+    };
+    assert_eq!(case(both), no_member);
+    assert_eq!(
+        case(|r| r.group_id = " ".into()),
+        invalid("GroupId can't be empty.")
+    );
+    assert_eq!(
+        case(|r| r.instance_id = Some("".into())),
+        invalid("InstanceId can't be empty.")
+    );
+    assert_eq!(
+        case(|r| r.rack_id = Some("\t".into())),
+        invalid("RackId can't be empty.")
+    );
+    for (epoch, is_fine) in [(0, true), (3, false), (-1, false)] {
+        let request = ConsumerHeartbeat {
+            makes_own_id: false,
+            member_epoch: epoch,
+            ..join("", &["t"])
+        };
+        assert_eq!(request.check().is_ok(), is_fine, "version 0, epoch {epoch}");
+    }
+}
+
+#[test]
+fn who_joins_must_say_everything_and_have_nothing() {
+    let timeout = ConsumerHeartbeat {
+        rebalance_timeout_ms: -1,
+        ..join("a", &["t"])
+    };
+    let message = "RebalanceTimeoutMs must be provided in first request.";
+    assert_eq!(refused(timeout), invalid(message));
+    for owned in [None, Some(of_t(&[0]))] {
+        let request = ConsumerHeartbeat {
+            owned,
+            ..join("a", &["t"])
+        };
+        let message = "TopicPartitions must be empty when (re-)joining.";
+        assert_eq!(refused(request), invalid(message));
+    }
+    let nothing = ConsumerHeartbeat {
+        topics: None,
+        ..join("a", &[])
+    };
+    let message = "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null \
+                   when (re-)joining.";
+    assert_eq!(refused(nothing), invalid(message));
+}
+
+#[test]
+fn epochs_assignors_and_expressions_are_checked() {
+    let instance = invalid("InstanceId can't be null.");
+    assert_eq!(refused(heartbeat("a", -2)), instance);
+    assert_eq!(
+        refused(heartbeat("a", -3)),
+        invalid("MemberEpoch is invalid.")
+    );
+    let sticky = ConsumerHeartbeat {
+        assignor: Some("sticky".into()),
+        ..join("a", &["t"])
+    };
+    let message = "ServerAssignor sticky is not supported. Supported assignors: uniform, range.";
+    assert_eq!(
+        refused(sticky),
+        (ErrorCode::UNSUPPORTED_ASSIGNOR, message.to_owned())
+    );
+    let expression = |text: &str| ConsumerHeartbeat {
+        topic_regex: Some(text.into()),
+        ..join("a", &["t"])
+    };
+    let refusal = refused(expression("t.*"));
+    assert_eq!(refusal.0, ErrorCode::INVALID_REGULAR_EXPRESSION);
+    // An empty one takes an expression back.
+    assert_eq!(expression("").check(), Ok(()));
+}
