@@ -399,3 +399,57 @@ fn inspecting_nothing_fails_with_the_path() {
     );
     assert_eq!(corelane(dir.path(), &["inspect"], &[]).code, 2);
 }
+
+#[test]
+fn an_object_is_printed_and_judged() {
+    let dir = temp();
+    let golden = include_bytes!("object/golden/object-v1.obj");
+    std::fs::write(dir.path().join("good"), golden).unwrap();
+    let run = corelane(dir.path(), &["inspect", "object", "good"], &[]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    let lines: Vec<&str> = run.out.lines().collect();
+    let head = "good: object 0001/00000004/00000002 of cluster BwcHBwcHBwcHBwcHBwcHBw, level 0";
+    assert!(lines[0].starts_with(head), "{}", lines[0]);
+    let chunk = "chunk 0: 01010101-0101-0101-0101-010101010101/0 offsets 40 to 60, 21 record(s) in \
+                 3 batch(es), 198 bytes at 64";
+    assert!(lines[1].starts_with(chunk), "{}", lines[1]);
+    assert!(
+        lines[1].ends_with("leader epoch(s) 3 from 40 4 from 60"),
+        "{}",
+        lines[1]
+    );
+    assert!(
+        lines[2].starts_with("  state of chunk 0: 12 bytes at "),
+        "{}",
+        lines[2]
+    );
+    assert_eq!((lines.len(), lines[5]), (6, "sound"));
+    let summary = corelane(dir.path(), &["inspect", "object", "--summary", "good"], &[]);
+    assert_eq!(summary.out.lines().collect::<Vec<_>>(), [lines[0], "sound"]);
+
+    let mut damaged = golden.to_vec();
+    damaged[100] ^= 1;
+    std::fs::write(dir.path().join("bad"), &damaged).unwrap();
+    let run = corelane(dir.path(), &["inspect", "object", "--summary", "bad"], &[]);
+    assert_eq!(run.code, 1);
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert!(lines[1].starts_with("chunk 0: "), "{}", run.out);
+    assert_eq!(
+        lines[2..],
+        [
+            "  DAMAGED: the bytes do not match their CRC",
+            "1 part(s) damaged"
+        ]
+    );
+
+    std::fs::write(dir.path().join("short"), &golden[..500]).unwrap();
+    let run = corelane(dir.path(), &["inspect", "object", "short"], &[]);
+    assert_eq!(run.code, 1);
+    assert_eq!(
+        run.out,
+        "short\n  DAMAGED: not an object, or cut short\n1 part(s) damaged\n"
+    );
+    let run = corelane(dir.path(), &["inspect", "object", "absent"], &[]);
+    assert_eq!(run.code, 1);
+    assert!(run.err.contains("absent"), "{}", run.err);
+}

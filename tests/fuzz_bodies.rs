@@ -8,6 +8,8 @@
 
 use std::time::{Duration, Instant};
 
+#[path = "fuzz/bodies/object.rs"]
+mod object;
 #[path = "fuzz/bodies/record_batch.rs"]
 mod record_batch;
 #[path = "fuzz/bodies/requests.rs"]
@@ -89,6 +91,11 @@ fn requests() {
 #[test]
 fn record_batches() {
     run(record_batch::check, 200_000, 400);
+}
+
+#[test]
+fn objects() {
+    run(object::check, 200_000, 400);
 }
 
 #[test]

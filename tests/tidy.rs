@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each folder (or file) of `src` and what it may import from the crate. `base <- kafka <-
-/// {wal, partition, catalog, group} <- shard <- runtime <- server <- cli`; siblings never meet.
+/// {wal, partition, catalog, group, object} <- shard <- runtime <- server <- cli`; siblings never meet.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("kafka", &["base"]),
@@ -18,6 +18,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("partition", &["base", "kafka"]),
     ("catalog", &["base", "kafka"]),
     ("group", &["base", "kafka"]),
+    ("object", &["base", "kafka"]),
     (
         "shard",
         &["base", "kafka", "wal", "partition", "catalog", "group"],
@@ -45,7 +46,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "base", "kafka", "wal", "catalog", "config", "runtime", "server",
+            "base", "kafka", "wal", "catalog", "object", "config", "runtime", "server",
         ],
     ),
     ("main", &["cli"]),

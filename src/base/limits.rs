@@ -230,6 +230,52 @@ pub const READ_PIECES_MAX: usize = 4096;
 /// Largest encoded checkpoint of one partition's state.
 pub const CHECKPOINT_BYTES_MAX: usize = 2 * MIB;
 
+/// Largest object in the store, bytes: positions in it are u32.
+pub const OBJECT_BYTES_MAX: usize = 2 * GIB;
+/// Most chunks in one object.
+pub const OBJECT_CHUNKS_MAX: usize = 64 * KIB;
+/// Largest footer of an object, bytes: read no more for one.
+pub const OBJECT_FOOTER_BYTES_MAX: usize = 32 * MIB;
+/// Bytes asked for at the end of an object when its footer's size is not known.
+pub const OBJECT_TAIL_BYTES: usize = 256 * KIB;
+/// Bytes asked for at a time when an object is verified.
+pub const OBJECT_VERIFY_READ_BYTES: usize = MIB;
+/// Distance of the marks in a chunk, bytes: what a read may take more than it needs, and the
+/// unit of reading from the store.
+pub const OBJECT_MARK_BYTES: u32 = MIB as u32;
+/// Most bytes of one partition's records in one WAL segment that the uploader counts together.
+pub const UPLOAD_SPAN_BYTES_MAX: u64 = 8 * MIB as u64;
+/// Most uploads of one shard under way.
+pub const UPLOADS_IN_FLIGHT_MAX: usize = 4;
+/// Most cuts of one shard that are put, or wait for an earlier one to be recorded.
+pub const UPLOADS_OPEN_MAX: usize = 16;
+/// First and longest pause before a request to the store is made again, milliseconds.
+pub const STORE_RETRY_MS_MIN: u64 = 100;
+/// See [`STORE_RETRY_MS_MIN`].
+pub const STORE_RETRY_MS_MAX: u64 = 30 * 1000;
+/// A partition's state is uploaded again when so many times its size was uploaded since.
+pub const STATE_DATA_FACTOR: u64 = 4;
+/// Neighbouring extents of one level that are joined.
+pub const MERGE_FAN_IN: usize = 16;
+/// Bytes from which on an extent is long enough.
+pub const MERGE_RUN_BYTES: u64 = 64 * MIB as u64;
+/// Bytes of one merged object, about.
+pub const MERGE_OBJECT_BYTES: u64 = 512 * MIB as u64;
+/// A merged extent covers at most one part in so many of its partition's `retention.ms`.
+pub const MERGE_SPAN_PARTS: u64 = 16;
+/// And need not cover less than this, milliseconds.
+pub const MERGE_SPAN_MS_MIN: u64 = 60 * 60 * 1000;
+/// How long an object that nobody wants stays in the store, milliseconds: longer than any read
+/// that was planned before takes.
+pub const OBJECT_GRACE_MS: u64 = 10 * 60 * 1000;
+/// Objects deleted by one request (S3: DeleteObjects).
+pub const OBJECT_DELETES_MAX: usize = 1000;
+/// Most bytes of one ranged GET, a larger single block aside.
+pub const STORE_GET_BYTES_MAX: u32 = 8 * MIB as u32;
+/// From this size on the CRC of two parts is combined from theirs, bytes: combining costs as much
+/// as a pass over so many, about.
+pub const CRC_COMBINE_BYTES_MIN: usize = 256 * KIB;
+
 /// Bytes of one remembered producer in a checkpoint, at most.
 const CHECKPOINT_PRODUCER_BYTES: usize = 19 + PRODUCER_BATCHES_KEPT * 24;
 const _: () = assert!(
@@ -270,3 +316,11 @@ const _: () = assert!(MEMORY_PER_SHARD_MIN / 8 >= 4 * READ_CHUNK_BYTES);
 const _: () = assert!(COLD_READ_BYTES_MAX as usize <= COLD_READS_BYTES_MAX);
 const _: () = assert!(COLD_READS_BYTES_MAX <= MEMORY_PER_SHARD_MIN / 16);
 const _: () = assert!(COLD_READ_BYTES_MAX as usize <= READ_AHEAD_BYTES_MAX / 2);
+const _: () = assert!(OBJECT_BYTES_MAX < u32::MAX as usize);
+const _: () = assert!(2 * BATCH_BYTES_MAX + CHECKPOINT_BYTES_MAX < OBJECT_BYTES_MAX);
+const _: () = assert!(OBJECT_CHUNKS_MAX * 128 < OBJECT_FOOTER_BYTES_MAX);
+// The run of the most extents, each just short of long enough, fits an object, with its neighbours.
+const _: () =
+    assert!(MERGE_OBJECT_BYTES + MERGE_FAN_IN as u64 * MERGE_RUN_BYTES < OBJECT_BYTES_MAX as u64);
+const _: () = assert!(UPLOADS_IN_FLIGHT_MAX <= UPLOADS_OPEN_MAX);
+const _: () = assert!(OBJECT_MARK_BYTES <= STORE_GET_BYTES_MAX);

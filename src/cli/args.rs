@@ -49,6 +49,10 @@ pub(super) enum Inspect {
     ///
     /// Reads only, and needs no running broker. Ends with 1 if something durable is damaged.
     Wal(InspectWal),
+    /// Print and verify an object of the store: its footer, chunks and states
+    ///
+    /// Reads only. Ends with 1 if a byte of it has changed or is missing.
+    Object(InspectObject),
 }
 
 /// Flags of 'inspect wal'.
@@ -57,6 +61,16 @@ pub(super) struct InspectWal {
     /// A segment file, the directory of one WAL, or a data directory
     pub(super) path: PathBuf,
     /// Leave out blocks and records, and tell what is in each segment
+    #[arg(long)]
+    pub(super) summary: bool,
+}
+
+/// Flags of 'inspect object'.
+#[derive(Args, Debug)]
+pub(super) struct InspectObject {
+    /// The object, as a file
+    pub(super) file: PathBuf,
+    /// Leave out chunks that are sound
     #[arg(long)]
     pub(super) summary: bool,
 }

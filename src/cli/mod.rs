@@ -19,7 +19,7 @@ use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{ConfigError, Settings};
-use args::{Cli, Command, Inspect, InspectWal};
+use args::{Cli, Command, Inspect};
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -43,7 +43,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => settled(&cli.settings).map(serve),
         Some(Command::Serve(given)) => settled(given).map(serve),
         Some(Command::Doctor(given)) => settled(given).map(|settings| examine(&settings)),
-        Some(Command::Inspect(Inspect::Wal(what))) => Ok(inspect_wal(what)),
+        Some(Command::Inspect(what)) => Ok(inspect(what)),
     };
     match result {
         Ok(Ok(code)) => code,
@@ -90,9 +90,12 @@ fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn inspect_wal(what: &InspectWal) -> anyhow::Result<ExitCode> {
+fn inspect(what: &Inspect) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let result = inspect::wal(&what.path, what.summary, &mut out);
+    let result = match what {
+        Inspect::Wal(what) => inspect::wal(&what.path, what.summary, &mut out),
+        Inspect::Object(what) => inspect::object(&what.file, what.summary, &mut out),
+    };
     match result.and_then(|is_sound| Ok(out.flush().map(|()| is_sound)?)) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::from(FAILED)),

@@ -13,6 +13,8 @@ pub const HEADER_BYTES: usize = 61;
 pub const LENGTH_PREFIX_BYTES: usize = 12;
 /// Where the bytes begin that the CRC covers (the `attributes` field).
 pub const CRC_COVER_START: usize = 21;
+/// The bit of `attributes` for LogAppendTime: the broker's clock gave the timestamp.
+pub const LOG_APPEND_TIME_BIT: i16 = 0x08;
 
 /// The 61 fixed bytes of a record batch, decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +114,17 @@ impl BatchHeader {
     /// Offset of the last record.
     pub fn last_offset(&self) -> i64 {
         self.base_offset + i64::from(self.last_offset_delta)
+    }
+
+    /// The timestamp by which the batch is found and expires, milliseconds; -1 if none of its
+    /// records has one. Kafka recomputes the header's field from the records; unopened, the first
+    /// record's timestamp is at least a lower bound where a producer left the field too small.
+    pub fn newest_timestamp(&self) -> i64 {
+        if self.attributes & LOG_APPEND_TIME_BIT != 0 {
+            self.max_timestamp
+        } else {
+            self.max_timestamp.max(self.base_timestamp).max(-1)
+        }
     }
 
     /// Whether an idempotent producer wrote it.

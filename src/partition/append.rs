@@ -5,12 +5,12 @@
 use bytes::{Buf, Bytes};
 
 use crate::base::{Now, TimestampType, checksum};
-use crate::kafka::batch::{BatchHeader, CRC_COVER_START, HEADER_BYTES};
+use crate::kafka::batch::{BatchHeader, CRC_COVER_START, HEADER_BYTES, LOG_APPEND_TIME_BIT};
 
 use super::error::AppendError;
 use super::log::Partition;
 use super::producers::{ProducerBatch, Sequenced};
-use super::validate::{self, LOG_APPEND_TIME_BIT};
+use super::validate;
 
 /// Who appends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -181,7 +181,7 @@ impl Partition {
             "a candidate of another epoch"
         );
         let last_offset = header.last_offset();
-        let max_timestamp = max_timestamp(&header);
+        let max_timestamp = header.newest_timestamp();
         let log_append_time = log_append_time(&header);
         self.take_offsets(&header);
         self.producers.apply(&header, log_append_time, mono_ms);
@@ -221,17 +221,6 @@ fn stamp_append_time(header: &mut BatchHeader, body: &[u8], wall_ms: i64) {
     header.max_timestamp = wall_ms;
     let head = header.encode();
     header.crc = checksum::crc32c_append(checksum::crc32c(&head[CRC_COVER_START..]), body);
-}
-
-/// The timestamp by which a batch is found and expires. Kafka recomputes the
-/// header's field from the records; unopened, the first record's timestamp is
-/// at least a lower bound where a producer left the field too small.
-pub(super) fn max_timestamp(header: &BatchHeader) -> i64 {
-    if header.attributes & LOG_APPEND_TIME_BIT != 0 {
-        header.max_timestamp
-    } else {
-        header.max_timestamp.max(header.base_timestamp).max(-1)
-    }
 }
 
 /// The LogAppendTime that a stored batch carries, or -1.

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use crate::base::{LogConfig, LogPosition, Now, TopicPartition};
 use crate::kafka::batch::BatchHeader;
 
-use super::append;
 use super::epochs::Epochs;
 use super::index::{Index, IndexEntry};
 use super::producers::{ProducerView, Producers};
@@ -57,7 +56,7 @@ impl Placed {
         Placed {
             base_offset: header.base_offset,
             last_offset: header.last_offset(),
-            max_timestamp: append::max_timestamp(header),
+            max_timestamp: header.newest_timestamp(),
             position,
             len: header.total_bytes() as u32,
             bytes,

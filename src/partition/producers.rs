@@ -10,7 +10,7 @@ use crate::base::limits::PRODUCERS_PER_PARTITION_MAX;
 use crate::base::mark::mark;
 use crate::kafka::batch::BatchHeader;
 
-use super::append::{self, Origin};
+use super::append::Origin;
 use super::error::AppendError;
 use super::producer::{Producer, RecentBatch};
 
@@ -170,7 +170,7 @@ impl Producers {
                 producer
             }
         };
-        producer.last_timestamp = append::max_timestamp(header);
+        producer.last_timestamp = header.newest_timestamp();
         producer.active_mono_ms = mono_ms;
     }
 

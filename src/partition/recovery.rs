@@ -114,7 +114,7 @@ impl Recovery {
         self.partition.recover_entry(IndexEntry {
             base_offset,
             last_offset: header.last_offset(),
-            max_timestamp: append::max_timestamp(header),
+            max_timestamp: header.newest_timestamp(),
             position,
             len: header.total_bytes() as u32,
         });

@@ -4,15 +4,13 @@
 //! and served as the bytes that its producer checksummed.
 
 use crate::base::{LogConfig, limits};
-use crate::kafka::batch::{self, BatchError, BatchHeader, HEADER_BYTES};
+use crate::kafka::batch::{self, BatchError, BatchHeader, HEADER_BYTES, LOG_APPEND_TIME_BIT};
 
 use super::append::Origin;
 use super::error::AppendError;
 
 /// Attribute bits 0-2 above this name no codec (4 is zstd).
 const CODEC_MAX: u8 = 4;
-/// Attribute bit 3: the timestamps are the broker's (LogAppendTime).
-pub(super) const LOG_APPEND_TIME_BIT: i16 = 0x08;
 /// Attribute bit 6: `base_timestamp` is a delete horizon (KIP-534).
 const DELETE_HORIZON_BIT: i16 = 0x40;
 /// Length, attributes, two deltas, key length, value length, header count:

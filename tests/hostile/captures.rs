@@ -1,6 +1,8 @@
 //! A valid request of every API in every version, as our codec writes it. None of them
 //! changes anything but the topic [`TOPIC`].
 
+mod groups;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -32,6 +34,9 @@ pub fn all(topic_id: TopicId) -> Vec<Capture> {
     topics(&mut captures, topic_id);
     configs(&mut captures);
     cluster(&mut captures, topic_id);
+    groups::members(&mut captures);
+    groups::offsets(&mut captures, topic_id);
+    groups::admin(&mut captures);
     for &api in ApiKey::ALL {
         assert!(
             captures.iter().any(|capture| capture.api == api),

@@ -6,6 +6,8 @@
 //! reply before it is sent. A mailbox may hold as little as one message, and its shard may
 //! look into it late; replies may be late as well. Nothing is lost or doubled.
 
+mod guards;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -26,6 +28,8 @@ use corelane::shard::{
     Appended, FetchPlan, FetchRead, FetchResult, GroupAnswer, Hold, ProduceEntry, ProduceResult,
     SegmentSlots, Shard, ShardReply, ShardRequest, Wait, WaiterId, Watch,
 };
+
+use guards::{EndWatch, Leave, Pins};
 
 use crate::executor::Group;
 use crate::plan::Fault;
@@ -503,46 +507,5 @@ impl Node {
             let model = self.world.model.borrow();
             model.check_not_woken(self.id.0, &request.entries, request.bytes);
         }
-    }
-}
-
-struct EndWatch<'a> {
-    node: &'a Node,
-    request: &'a Watch,
-    waiter: WaiterId,
-}
-
-impl Drop for EndWatch<'_> {
-    fn drop(&mut self) {
-        self.node.woken.borrow_mut().remove(&self.waiter);
-        let (waiter, request) = (self.waiter, self.request);
-        self.node.with(|core, _| core.unwatch(waiter, request));
-    }
-}
-
-/// A ticket goes with whoever waits for its answer.
-struct Leave<'a> {
-    node: &'a Node,
-    ticket: Ticket,
-}
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        self.node.tickets.borrow_mut().remove(&self.ticket);
-    }
-}
-
-struct Pins<'a> {
-    node: &'a Node,
-    reads: &'a [ColdRead],
-}
-
-impl Drop for Pins<'_> {
-    fn drop(&mut self) {
-        self.node.with(|core, _| {
-            for read in self.reads {
-                core.on_read_done(read.position.segment);
-            }
-        });
     }
 }

@@ -1,8 +1,9 @@
 //! `corelane inspect wal`: what is in the files of a write-ahead log, and
 //! whether it is whole. Reads only. The decoding and the judgement are `wal`'s;
-//! here are the paths, the reads and the words.
+//! here are the paths, the reads and the words. `corelane inspect object` has its own file.
 
 mod files;
+mod object;
 mod print;
 
 use std::io::Write;
@@ -17,6 +18,7 @@ use crate::wal::{
     parse_segment_file_name, segment_file_name,
 };
 use files::WalDir;
+pub(super) use object::object;
 use print::{Printer, Totals};
 
 /// Prints and verifies what is at `path`; gives whether all of it is sound.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::member::Member;
 use super::rebalance::{after_join, prepare};
-use super::state::{Classic, State};
+use super::state::{Classic, Displaced, State};
 use crate::base::limits::{GROUP_MEMBER_BYTES_MAX, STRING_BYTES_MAX};
 use crate::group::config::GroupConfig;
 use crate::group::coordinator::Step;
@@ -86,8 +86,8 @@ fn join_new(
     let classic = &mut group.classic;
     let id = request.fresh_member_id.clone();
     if let Some(instance_id) = &request.instance_id {
-        match classic.statics.get(instance_id).cloned() {
-            Some(old) => replace(step, group, ticket, request, &old),
+        match classic.displace(instance_id) {
+            Some(old) => replace(step, group, ticket, request, old),
             None => let_in(step, group, ticket, request, id),
         }
     } else if request.requires_known_member_id {
@@ -122,11 +122,10 @@ fn join_again(
         .get(id)
         .is_some_and(|m| m.protocols == request.protocols);
     let begins = match classic.state {
-        State::Empty => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
-        State::PreparingRebalance => true,
         State::CompletingRebalance => !is_same,
         // A leader that joins again wants to assign anew.
         State::Stable => is_leader || !is_same,
+        _ => true,
     };
     if begins {
         again(step, group, ticket, request, id);
@@ -185,16 +184,11 @@ fn replace(
     group: &mut Group,
     ticket: Ticket,
     request: &JoinRequest,
-    old: &Arc<str>,
+    old: Displaced,
 ) {
     let classic = &mut group.classic;
     let id = request.fresh_member_id.clone();
-    let was_leader = classic.leader.as_ref() == Some(old);
-    let leader_before = classic.leader.clone();
-    let was_unsynced = classic.unsynced.contains(old);
-    let Some(mut member) = classic.remove(old) else {
-        return;
-    };
+    let mut member = old.member;
     fence(step, &mut member);
     member.id = id.clone();
     member.update(request);
@@ -202,10 +196,10 @@ fn replace(
     member.forget_deadline();
     member.arm(step.now, &group.id, step.deadlines);
     classic.insert(member);
-    if was_leader {
+    if old.was_leader {
         classic.leader = Some(id.clone());
     }
-    if was_unsynced {
+    if old.was_unsynced {
         classic.unsynced.insert(id.clone());
     }
     if classic.state == State::Stable && classic.choose_protocol() == classic.protocol {
@@ -217,10 +211,10 @@ fn replace(
         };
         let mut reply = current(classic, &id);
         match request.supports_skip_assignment {
-            true => reply.skip_assignment = was_leader,
+            true => reply.skip_assignment = old.was_leader,
             false => {
                 // A client that knows no better would assign anew if it took itself for the leader.
-                reply.leader = leader_before.unwrap_or_default();
+                reply.leader = old.leader.unwrap_or_default();
                 reply.members = Vec::new();
             }
         }

@@ -112,10 +112,7 @@ fn complete(step: &mut Step<'_>, group: &mut Group) {
         wait_for_joins(step, group, ms, None);
         return;
     }
-    classic.generation = match classic.generation {
-        i32::MAX => 1,
-        generation => generation + 1,
-    };
+    classic.generation = classic.generation.checked_add(1).unwrap_or(1);
     if classic.members.is_empty() {
         become_empty(step, group);
     } else {

@@ -44,6 +44,15 @@ pub(super) struct Joining {
     pub has_new_member: bool,
 }
 
+/// A static member that is about to go on under another id, and what it was to its group.
+pub(super) struct Displaced {
+    pub member: Member,
+    pub was_leader: bool,
+    /// The group's leader until now.
+    pub leader: Option<Arc<str>>,
+    pub was_unsynced: bool,
+}
+
 /// The members of a group.
 #[derive(Debug, Default)]
 pub(in crate::group) struct Classic {
@@ -216,9 +225,21 @@ impl Classic {
         }
         self.leader.get_or_insert_with(|| member.id.clone());
         self.member_bytes += member.bytes();
-        if let Some(old) = self.members.insert(member.id.clone(), member) {
-            self.member_bytes -= old.bytes();
-        }
+        let old = self.members.insert(member.id.clone(), member);
+        self.member_bytes -= old.map_or(0, |old| old.bytes());
+    }
+
+    /// Takes out the static member of an instance id, because it came back as another.
+    pub(super) fn displace(&mut self, instance_id: &Arc<str>) -> Option<Displaced> {
+        let id = self.statics.get(instance_id)?.clone();
+        let leader = self.leader.clone();
+        let was_unsynced = self.unsynced.contains(&id);
+        Some(Displaced {
+            member: self.remove(&id)?,
+            was_leader: leader.as_ref() == Some(&id),
+            leader,
+            was_unsynced,
+        })
     }
 
     /// Takes a member out. If it was the leader, another one is.

@@ -55,9 +55,8 @@ fn check(classic: &Classic, request: &SyncRequest) -> Result<(), ErrorCode> {
         Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)
     } else {
         match classic.state {
-            State::Empty => Err(ErrorCode::UNKNOWN_MEMBER_ID),
             State::PreparingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
-            State::CompletingRebalance | State::Stable => Ok(()),
+            _ => Ok(()),
         }
     }
 }

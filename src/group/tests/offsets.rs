@@ -281,8 +281,8 @@ fn a_commit_may_say_itself_when_it_expires() {
     assert_eq!(rig.offset(), -1);
 }
 
-#[test]
-fn many_expire_in_steps_that_are_bounded() {
+/// Twenty groups with a thousand offsets each.
+fn many() -> Rig {
     let mut rig = Rig::new();
     for n in 0..20 {
         let mut request = commit("", -1, 5);
@@ -295,11 +295,14 @@ fn many_expire_in_steps_that_are_bounded() {
             .collect();
         rig.call(GroupRequest::Commit(request));
     }
-    rig.now.wall_ms += 8 * DAY_MS as i64;
-    rig.now.mono_ms += DAY_MS;
+    rig
+}
+
+/// Takes steps until no group has offsets in `t`; each is bounded, and none is for nothing.
+fn step_to_the_end(rig: &mut Rig, step: impl Fn(&mut Rig) -> Effects) {
     let mut steps = 0;
     while rig.coordinator.has_offsets_of("t") {
-        let effects = rig.coordinator.poll(rig.now);
+        let effects = step(rig);
         let bytes: usize = effects.records.iter().map(GroupRecord::bytes).sum();
         assert!(
             bytes > 0 && bytes <= crate::base::limits::GROUP_STEP_BYTES_MAX,
@@ -311,4 +314,20 @@ fn many_expire_in_steps_that_are_bounded() {
     assert!(steps > 1);
     rig.restart();
     assert_eq!(rig.coordinator.snapshot().count(), 0);
+}
+
+#[test]
+fn many_expire_in_steps_that_are_bounded() {
+    let mut rig = many();
+    rig.now.wall_ms += 8 * DAY_MS as i64;
+    rig.now.mono_ms += DAY_MS;
+    step_to_the_end(&mut rig, |rig| rig.coordinator.poll(rig.now));
+}
+
+#[test]
+fn many_are_forgotten_with_their_topic_in_steps_that_are_bounded() {
+    let mut rig = many();
+    step_to_the_end(&mut rig, |rig| {
+        rig.coordinator.on_topic_deleted(rig.now, "t")
+    });
 }

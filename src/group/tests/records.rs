@@ -172,3 +172,13 @@ fn what_is_no_record_is_refused_at_every_length() {
     );
     assert_eq!(coordinator.snapshot().count(), 0);
 }
+
+#[test]
+fn tombstones_of_what_is_not_there_change_nothing() {
+    let mut coordinator = Coordinator::new(GroupConfig::default());
+    for record in [offset(None).encode(), group().encode()] {
+        coordinator.replay(&record.key, None, 0).unwrap();
+    }
+    assert_eq!(coordinator.snapshot().count(), 0);
+    assert!(coordinator.groups.is_empty());
+}

@@ -162,6 +162,26 @@ fn static_members_that_do_not_join_again_keep_their_place_until_their_session_en
 }
 
 #[test]
+fn a_rebalance_that_no_member_has_come_to_waits_for_another_while() {
+    let mut rig = Rig::new();
+    let (a, _) = two(&mut rig);
+    rig.leave("", Some("b-instance"));
+    let beat = |rig: &mut Rig, beats: u32| {
+        for _ in 0..beats {
+            rig.heartbeat(&a.member_id, 1);
+            rig.pass(6000);
+        }
+    };
+    beat(&mut rig, 15);
+    assert_eq!(
+        (rig.state(), rig.describe().members.len()),
+        ("PreparingRebalance", 1)
+    );
+    let again = rig.ask(GroupRequest::Join(fixed("a", &a.member_id)));
+    assert_eq!(rig.joined(again).unwrap().generation, 2);
+}
+
+#[test]
 fn an_operator_removes_static_members_by_their_instance_ids() {
     let mut rig = Rig::new();
     let (a, b) = two(&mut rig);

@@ -6,12 +6,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -135,7 +136,7 @@ final class GroupMember implements ConsumerRebalanceListener {
     }
 
     Map<Integer, OffsetAndMetadata> committed() throws Exception {
-        Set<TopicPartition> asked = new java.util.HashSet<>();
+        Set<TopicPartition> asked = new HashSet<>();
         for (int partition = 0; partition < PARTITIONS; partition++) {
             asked.add(new TopicPartition(topic, partition));
         }
