@@ -6,6 +6,7 @@
 //! reply before it is sent. A mailbox may hold as little as one message, and its shard may
 //! look into it late; replies may be late as well. Nothing is lost or doubled.
 
+mod disk_reads;
 mod guards;
 
 use std::cell::{Cell, RefCell};
@@ -21,7 +22,7 @@ use corelane::base::limits::{COLD_READ_BYTES_MAX, COLD_READ_GAP_BYTES_MAX};
 use corelane::base::{Lsn, Now, ShardId, TopicPartition};
 use corelane::group::{GroupReply, GroupRequest, Ticket};
 use corelane::kafka::ErrorCode;
-use corelane::partition::{ColdRead, DiskRead, Piece, group_cold, verify_cold};
+use corelane::partition::{ColdRead, DiskRead, Piece, group_cold};
 use corelane::runtime::event::Event;
 use corelane::runtime::gate::DurableGate;
 use corelane::shard::{
@@ -457,28 +458,6 @@ impl Node {
             .into_iter()
             .map(|one| one.expect("each is read"))
             .collect()
-    }
-
-    fn verified(&self, bytes: &Bytes, offset: u32, read: &ColdRead) -> io::Result<Bytes> {
-        let start = (read.position.offset - offset) as usize;
-        let batch = bytes.slice(start..start + read.len as usize);
-        if verify_cold(read, &batch) {
-            return Ok(batch);
-        }
-        self.world.event("cold-read-damaged");
-        assert!(
-            self.world.plan.has(Fault::ReadFlip),
-            "what was read cold is damaged: {read:?}"
-        );
-        Err(io::ErrorKind::InvalidData.into())
-    }
-
-    async fn read_disk(&self, read: &DiskRead) -> io::Result<Bytes> {
-        let slot = self.slots.borrow().holding(read.segment);
-        let slot = slot.expect("a segment that is read is in a file");
-        let file = (read.segment.wal, slot);
-        let disk = &self.world.disk;
-        disk.read(file, read.offset, read.len as usize).await
     }
 
     async fn watch(&self, request: &Watch) {
