@@ -22,7 +22,7 @@ use corelane::base::limits::{COLD_READ_BYTES_MAX, COLD_READ_GAP_BYTES_MAX};
 use corelane::base::{Lsn, Now, ShardId, TopicPartition};
 use corelane::group::{GroupReply, GroupRequest, Ticket};
 use corelane::kafka::ErrorCode;
-use corelane::partition::{ColdRead, DiskRead, Piece, group_cold};
+use corelane::partition::{ColdRead, Piece, group_cold};
 use corelane::runtime::event::Event;
 use corelane::runtime::gate::DurableGate;
 use corelane::shard::{
