@@ -344,8 +344,13 @@ impl Broker {
 
     /// SIGTERM; fails unless the broker ends by itself, in time and with success.
     pub fn stop(&mut self) {
+        self.stop_on("-TERM");
+    }
+
+    /// The same on another signal, as kill(1) takes it.
+    pub fn stop_on(&mut self, signal: &str) {
         self.assert_running();
-        self.terminate();
+        self.signal(signal);
         let status = self.wait_for_end();
         assert!(status.success(), "the stop: {status}\n{}", self.log());
         self.check_log();
@@ -353,9 +358,13 @@ impl Broker {
 
     /// SIGTERM.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let process = self.process.as_ref().expect("it was started");
         let status = Command::new("kill")
-            .args(["-TERM", &process.child.id().to_string()])
+            .args([signal, &process.child.id().to_string()])
             .status();
         assert!(status.expect("kill(1) starts").success());
     }

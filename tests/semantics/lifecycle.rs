@@ -80,7 +80,8 @@ fn a_stop_answers_what_was_asked(setup: Setup) {
         }
         // The broker has all of them when it has answered the last.
         assert_eq!(produced(&client.receive()).error, ErrorCode::NONE);
-        broker.stop();
+        // What systemd sends, and what Ctrl-C does.
+        broker.stop_on(["-TERM", "-INT"][usize::from(round) % 2]);
         let mut acknowledged = 1;
         while let Ok(frame) = client.try_receive() {
             assert_eq!(produced(&frame).error, ErrorCode::NONE);

@@ -29,7 +29,9 @@ matrix! {
 }
 
 /// Cycles of a run that nobody lengthened.
-const CYCLES: u64 = 100;
+const CYCLES: u64 = 200;
+/// The same for buffered writes, which few hosts need.
+const CYCLES_BUFFERED: u64 = 50;
 /// The load of one cycle lasts up to this, milliseconds.
 const LOAD_MS_MAX: u64 = 120;
 /// Every so many cycles the load lasts long enough for the broker's upkeep to come round.
@@ -52,7 +54,11 @@ fn sigkill_under_load_loses_and_doubles_nothing(setup: Setup) {
     let began = Instant::now();
     let mut run = Run::new(setup, Random::new(seed));
     let mut cycles = 0;
-    while cycles < asked.unwrap_or(CYCLES) {
+    let usual = match setup.buffered {
+        true => CYCLES_BUFFERED,
+        false => CYCLES,
+    };
+    while cycles < asked.unwrap_or(usual) {
         run.cycle(cycles);
         cycles += 1;
     }
