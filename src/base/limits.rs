@@ -303,6 +303,8 @@ pub const GROUP_STEP_BYTES_MAX: usize = MIB;
 pub const GROUP_RECORD_BYTES_MAX: usize = 8 * MIB;
 /// Most bytes that one member may say about itself, all its protocols together.
 pub const GROUP_MEMBER_BYTES_MAX: usize = MIB;
+/// Most protocols that one member may know; consumers know two or three.
+pub const GROUP_PROTOCOLS_MAX: usize = 64;
 /// Most bytes that the groups of one partition of `__consumer_offsets` may take in memory.
 pub const GROUP_STATE_BYTES_MAX: usize = 32 * MIB;
 

@@ -14,9 +14,15 @@ use super::request::{GroupReply, GroupRequest, Ticket};
 use super::{admin, consumers, offsets};
 use crate::base::Now;
 use crate::base::limits::{GROUP_STEP_BYTES_MAX, KIB};
+use crate::kafka::batch::HEADER_BYTES;
 
 /// More than a record of a group takes beside its id, its members and their texts.
 pub(super) const SMALL_RECORD_BYTES: usize = 64 * KIB;
+/// Bytes of records after which a step begins nothing more. What it then has begun may write as
+/// much again and one record more, which is still within [`GROUP_STEP_BYTES_MAX`].
+pub(super) const STEP_BYTES: usize = GROUP_STEP_BYTES_MAX / 4;
+/// Most that is done in one step when much is due at once: others have their turn in between.
+const DUE_PER_STEP_MAX: usize = 1024;
 
 /// What a step leads to.
 #[derive(Debug, Default)]
@@ -224,12 +230,16 @@ impl Coordinator {
         true
     }
 
-    /// Does what is due, as much as fits a step.
+    /// Does what is due, as much as fits a step; the rest is due at the next.
     pub fn poll(&mut self, now: Now) -> Effects {
         let mut effects = Effects::default();
-        while bytes_of(&effects) < GROUP_STEP_BYTES_MAX / 2
-            && let Some(due) = self.deadlines.pop(now.mono_ms)
-        {
+        for _ in 0..DUE_PER_STEP_MAX {
+            if bytes_of(&effects) >= STEP_BYTES {
+                break;
+            }
+            let Some(due) = self.deadlines.pop(now.mono_ms) else {
+                break;
+            };
             match due {
                 Due::Expiry => self.expire_offsets(now, &mut effects),
                 Due::Join(id) => {
@@ -262,7 +272,7 @@ impl Coordinator {
         let group = self.groups.get(&id);
         let members = group.map_or(0, |group| group.classic.bytes());
         let offsets = group.map_or(0, |group| group.offset_bytes(&id));
-        match request {
+        let records = match request {
             GroupRequest::Commit(request) => request.record_bytes_max(),
             GroupRequest::DeleteOffsets(request) => request.record_bytes_max(),
             GroupRequest::Delete { .. } => id.len() + SMALL_RECORD_BYTES + offsets,
@@ -282,6 +292,10 @@ impl Coordinator {
             // The last one to leave makes the group empty, which is written down.
             GroupRequest::Leave(_) => id.len() + SMALL_RECORD_BYTES,
             _ => 0,
+        };
+        match records {
+            0 => 0,
+            records => records + HEADER_BYTES,
         }
     }
 

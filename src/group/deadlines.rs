@@ -41,9 +41,20 @@ impl Deadlines {
         }
     }
 
+    /// `due` does not come up any more.
+    pub(super) fn remove(&mut self, at: u64, due: Due) {
+        self.entries.remove(&(at, due));
+    }
+
     /// The earliest.
     pub(super) fn next(&self) -> Option<u64> {
         self.entries.first().map(|(at, _)| *at)
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Takes the earliest that is due.

@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use std::collections::HashSet;
+
 use super::classic::State;
 use super::consumers;
-use super::coordinator::{Coordinator, Effects, Step};
+use super::coordinator::{Coordinator, Effects, STEP_BYTES, Step};
 use super::deadlines::Due;
-use super::one_group::Group;
+use super::one_group::{Group, OFFSET_RECORD_BYTES};
 use super::record::{Change, Committed};
 use super::request::{
     CommitOffset, CommitRequest, DeleteOffsetsReply, DeleteOffsetsRequest, FetchOffsetsReply,
     FetchOffsetsRequest, FetchedOffset, TopicOffsets,
 };
 use crate::base::Now;
-use crate::base::limits::{GROUP_RECORD_BYTES_MAX, GROUP_STEP_BYTES_MAX};
+use crate::base::limits::GROUP_RECORD_BYTES_MAX;
 use crate::kafka::ErrorCode;
 
 /// How often expired offsets are looked for, milliseconds (Kafka:
@@ -81,7 +83,10 @@ fn committed(now: Now, request: &CommitRequest, offset: &CommitOffset) -> Commit
 }
 
 /// Which offsets a group has.
+/// What is asked for again comes without its metadata: a small request must not make a large
+/// answer.
 pub(super) fn fetch(group: &Group, request: &FetchOffsetsRequest) -> FetchOffsetsReply {
+    let mut told = HashSet::new();
     if let Some(consumer) = &group.consumer
         && let Err(error) = consumer.check_fetch(request.member_id.as_ref(), request.member_epoch)
     {
@@ -99,7 +104,13 @@ pub(super) fn fetch(group: &Group, request: &FetchOffsetsRequest) -> FetchOffset
                     .partitions
                     .iter()
                     .map(|&partition| match group.offset(&topic.name, partition) {
-                        Some(committed) => fetched(partition, committed),
+                        Some(committed) if told.insert((&topic.name, partition)) => {
+                            fetched(partition, committed)
+                        }
+                        Some(committed) => FetchedOffset {
+                            metadata: "".into(),
+                            ..fetched(partition, committed)
+                        },
                         None => FetchedOffset::none(partition),
                     })
                     .collect(),
@@ -211,16 +222,20 @@ impl Coordinator {
                         bytes += change.encode().bytes();
                         expired.push(change);
                     }
-                    if bytes >= GROUP_STEP_BYTES_MAX / 2 {
+                    if bytes >= STEP_BYTES {
                         break 'groups;
                     }
                 }
             }
             if group.classic.is_vacant() && !group.has_consumers() {
                 spent.push(group.id.clone());
+                bytes += group.id.len() + OFFSET_RECORD_BYTES;
+            }
+            if bytes >= STEP_BYTES {
+                break;
             }
         }
-        let is_all = bytes < GROUP_STEP_BYTES_MAX / 2;
+        let is_all = bytes < STEP_BYTES;
         for change in expired {
             let id = change.group().clone();
             self.on_group(now, &id, false, effects, |step, group| {
@@ -276,7 +291,7 @@ impl Coordinator {
                 let change = gone(group, topic, partition);
                 bytes += change.encode().bytes();
                 deleted.push(change);
-                if bytes >= GROUP_STEP_BYTES_MAX / 2 {
+                if bytes >= STEP_BYTES {
                     break 'groups;
                 }
             }

@@ -136,7 +136,7 @@ impl Group {
             .consumer
             .as_ref()
             .map_or(0, |consumer| consumer.bytes());
-        GROUP_OVERHEAD + self.offset_bytes + self.classic.bytes() + consumer
+        GROUP_OVERHEAD + 2 * self.id.len() + self.offset_bytes + self.classic.bytes() + consumer
     }
 
     /// Bytes of the records that forget all its offsets, at most.

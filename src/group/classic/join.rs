@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::member::Member;
 use super::rebalance::{after_join, prepare};
 use super::state::{Classic, Displaced, State};
-use crate::base::limits::{GROUP_MEMBER_BYTES_MAX, STRING_BYTES_MAX};
+use crate::base::limits::{GROUP_MEMBER_BYTES_MAX, GROUP_PROTOCOLS_MAX, STRING_BYTES_MAX};
 use crate::group::config::GroupConfig;
 use crate::group::coordinator::Step;
 use crate::group::deadlines::Due;
@@ -50,7 +50,10 @@ fn check(
         Err(ErrorCode::INVALID_GROUP_ID)
     } else if !timeouts.contains(&request.session_timeout_ms) {
         Err(ErrorCode::INVALID_SESSION_TIMEOUT)
-    } else if said > GROUP_MEMBER_BYTES_MAX || request.fresh_member_id.len() > STRING_BYTES_MAX {
+    } else if said > GROUP_MEMBER_BYTES_MAX
+        || request.protocols.len() > GROUP_PROTOCOLS_MAX
+        || request.fresh_member_id.len() > STRING_BYTES_MAX
+    {
         Err(ErrorCode::INVALID_REQUEST)
     } else if !has_place(config, classic, &request.member_id, is_full) {
         Err(ErrorCode::GROUP_MAX_SIZE_REACHED)
@@ -93,7 +96,7 @@ fn join_new(
     } else if request.requires_known_member_id {
         // It gets an id and must come again with it, or every retry would leave a member behind.
         let until = step.now.mono_ms + u64::try_from(request.session_timeout_ms).unwrap_or(0);
-        classic.pending.insert(id.clone(), until);
+        classic.expect(id.clone(), until);
         step.deadlines
             .insert(until, Due::Session(group.id.clone(), id));
         return Err(ErrorCode::MEMBER_ID_REQUIRED);
@@ -111,7 +114,9 @@ fn join_again(
 ) -> Result<(), ErrorCode> {
     let classic = &mut group.classic;
     let id = &request.member_id;
-    if classic.pending.remove(id).is_some() {
+    if let Some(until) = classic.expect_no_more(id) {
+        let due = Due::Session(group.id.clone(), id.clone());
+        step.deadlines.remove(until, due);
         let_in(step, group, ticket, request, id.clone());
         return Ok(());
     }
@@ -190,6 +195,7 @@ fn replace(
     let id = request.fresh_member_id.clone();
     let mut member = old.member;
     fence(step, &mut member);
+    member.disarm(&group.id, step.deadlines);
     member.id = id.clone();
     member.update(request);
     // Its entry among the deadlines is under the old id.

@@ -6,6 +6,7 @@ use super::member::Session;
 use super::rebalance::{after_join, complete_if_all_joined};
 use super::state::Classic;
 use crate::group::coordinator::Step;
+use crate::group::deadlines::Due;
 use crate::group::one_group::Group;
 use crate::group::request::{
     GroupReply, JoinReply, LeaveReply, LeaveRequest, LeavingMember, SyncReply,
@@ -21,7 +22,7 @@ pub(in crate::group) fn leave(
     let members = group.classic.members.len();
     let mut verdicts = Vec::with_capacity(request.members.len());
     for member in &request.members {
-        let left = leave_one(step, &mut group.classic, member);
+        let left = leave_one(step, &group.id, &mut group.classic, member);
         verdicts.push(left.err().unwrap_or(ErrorCode::NONE));
     }
     match group.classic.members.len() < members {
@@ -37,6 +38,7 @@ pub(in crate::group) fn leave(
 
 fn leave_one(
     step: &mut Step<'_>,
+    group: &Arc<str>,
     classic: &mut Classic,
     leaving: &LeavingMember,
 ) -> Result<(), ErrorCode> {
@@ -47,20 +49,28 @@ fn leave_one(
             Some(current) if id.is_empty() => id = current.clone(),
             _ => classic.check_member(&id, Some(instance_id))?,
         }
-    } else if classic.pending.remove(&id).is_some() {
+    } else if let Some(until) = classic.expect_no_more(&id) {
+        step.deadlines
+            .remove(until, Due::Session(group.clone(), id));
         return Ok(());
     }
-    match take_out(step, classic, &id) {
+    match take_out(step, group, classic, &id) {
         true => Ok(()),
         false => Err(ErrorCode::UNKNOWN_MEMBER_ID),
     }
 }
 
 /// Takes a member out of the group and out of its waits; whether it was there.
-pub(super) fn take_out(step: &mut Step<'_>, classic: &mut Classic, id: &Arc<str>) -> bool {
+pub(super) fn take_out(
+    step: &mut Step<'_>,
+    group: &Arc<str>,
+    classic: &mut Classic,
+    id: &Arc<str>,
+) -> bool {
     let Some(member) = classic.remove(id) else {
         return false;
     };
+    member.disarm(group, step.deadlines);
     let error = ErrorCode::UNKNOWN_MEMBER_ID;
     if let Some(ticket) = member.joining {
         let reply = JoinReply::error(error, id.clone());
@@ -80,7 +90,7 @@ pub(in crate::group) fn on_session_due(step: &mut Step<'_>, group: &mut Group, i
         .get(id)
         .is_some_and(|&until| until <= step.now.mono_ms)
     {
-        classic.pending.remove(id);
+        classic.expect_no_more(id);
         complete_if_all_joined(step, group);
         return;
     }
@@ -88,7 +98,7 @@ pub(in crate::group) fn on_session_due(step: &mut Step<'_>, group: &mut Group, i
         return;
     };
     if member.on_due(step.now, &group.id, step.deadlines) == Session::Over {
-        take_out(step, classic, id);
+        take_out(step, &group.id, classic, id);
         after_join(step, group);
     }
 }

@@ -149,6 +149,12 @@ impl Member {
         }
     }
 
+    /// It is gone, or goes on under another id.
+    pub(super) fn disarm(&self, group: &Arc<str>, deadlines: &mut Deadlines) {
+        let due = Due::Session(group.clone(), self.id.clone());
+        deadlines.remove(self.queued_at, due);
+    }
+
     /// It has no entry among the deadlines under the id that it has now.
     pub(super) fn forget_deadline(&mut self) {
         self.queued_at = u64::MAX;

@@ -13,6 +13,10 @@ use crate::group::record::Change;
 use crate::group::request::{GroupReply, SyncReply};
 use crate::kafka::ErrorCode;
 
+/// How long a rebalance that nobody has come to waits again at least, milliseconds: members may
+/// ask for a timeout of nothing.
+const REBALANCE_WAIT_MS_MIN: u64 = 1000;
+
 /// A member has joined or is gone: begins a rebalance, or ends the one that waited for this.
 pub(super) fn after_join(step: &mut Step<'_>, group: &mut Group) {
     match group.classic.state {
@@ -104,11 +108,13 @@ fn complete(step: &mut Step<'_>, group: &mut Group) {
     };
     let out: Vec<Arc<str>> = classic.members.keys().filter(is_out).cloned().collect();
     for id in &out {
-        classic.remove(id);
+        if let Some(member) = classic.remove(id) {
+            member.disarm(&group.id, step.deadlines);
+        }
     }
     if !elect_leader(classic) && !classic.members.is_empty() {
         // Only static members, and none of them is here: they get another while.
-        let ms = rebalance_timeout_ms(classic);
+        let ms = rebalance_timeout_ms(classic).max(REBALANCE_WAIT_MS_MIN);
         wait_for_joins(step, group, ms, None);
         return;
     }
@@ -177,7 +183,7 @@ pub(in crate::group) fn on_sync_due(step: &mut Step<'_>, group: &mut Group, gene
         return;
     }
     for id in std::mem::take(&mut classic.unsynced) {
-        take_out(step, classic, &id);
+        take_out(step, &group.id, classic, &id);
     }
     prepare(step, group);
 }

@@ -72,6 +72,7 @@ pub(in crate::group) struct Classic {
     /// What the members read, if they are consumers whose subscriptions can be read.
     topics: Option<BTreeSet<String>>,
     member_bytes: usize,
+    pending_bytes: usize,
 }
 
 impl Classic {
@@ -162,12 +163,7 @@ impl Classic {
 
     /// Bytes of memory that it takes, about.
     pub(in crate::group) fn bytes(&self) -> usize {
-        let pending: usize = self
-            .pending
-            .keys()
-            .map(|id| id.len() + PENDING_OVERHEAD)
-            .sum();
-        self.member_bytes + pending
+        self.member_bytes + self.pending_bytes
     }
 
     /// Whether a commit may be made.
@@ -216,6 +212,19 @@ impl Classic {
         if let Some(member) = self.members.get_mut(member_id) {
             member.prolong(now);
         }
+    }
+
+    /// An id was given out, and may join until then.
+    pub(super) fn expect(&mut self, id: Arc<str>, until: u64) {
+        self.pending_bytes += id.len() + PENDING_OVERHEAD;
+        self.pending.insert(id, until);
+    }
+
+    /// The id has joined, is gone or too late; until when it could have.
+    pub(super) fn expect_no_more(&mut self, id: &Arc<str>) -> Option<u64> {
+        let until = self.pending.remove(id)?;
+        self.pending_bytes -= id.len() + PENDING_OVERHEAD;
+        Some(until)
     }
 
     /// Lets a member in.

@@ -395,6 +395,9 @@ fn what_a_join_is_refused_for() {
         (ErrorCode::INVALID_REQUEST, &|r| {
             r.protocols[0].metadata = vec![0; crate::base::limits::GROUP_MEMBER_BYTES_MAX].into();
         }),
+        (ErrorCode::INVALID_REQUEST, &|r| {
+            r.protocols = vec![r.protocols[0].clone(); 65]
+        }),
     ] {
         assert_eq!(refused(change), Some(error));
     }

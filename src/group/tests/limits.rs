@@ -153,3 +153,73 @@ fn heartbeats_of_5000_members_move_no_deadline() {
     assert!(moved <= 5000, "each session once: {moved}");
     assert_eq!(rig.state(), "Stable");
 }
+
+#[test]
+fn what_goes_leaves_no_deadline_behind() {
+    let mut rig = Rig::new();
+    rig.alone();
+    rig.leave("a-id", None);
+    let before = rig.coordinator.deadlines.len();
+    for n in 0..100 {
+        let request = JoinRequest {
+            requires_known_member_id: true,
+            ..joining(&format!("m{n}"), "")
+        };
+        rig.ask(GroupRequest::Join(request));
+        assert_eq!(rig.leave(&format!("m{n}-id"), None), ErrorCode::NONE);
+    }
+    assert_eq!(rig.coordinator.deadlines.len(), before);
+}
+
+#[test]
+fn what_is_fetched_again_and_again_is_told_in_full_once() {
+    let mut rig = Rig::new();
+    rig.commit("", -1, 5);
+    let request = FetchOffsetsRequest {
+        group_id: G.into(),
+        member_id: None,
+        member_epoch: -1,
+        topics: Some(vec![partitions("t", &[0; 1000])]),
+    };
+    let GroupReply::FetchOffsets(reply) = rig.call(GroupRequest::FetchOffsets(request)) else {
+        panic!("offsets")
+    };
+    let told = &reply.topics[0].partitions;
+    assert!(told.iter().all(|told| told.offset == 5));
+    assert_eq!(
+        told.iter().filter(|told| !told.metadata.is_empty()).count(),
+        1
+    );
+}
+
+#[test]
+fn many_groups_that_are_spent_go_in_steps_that_are_bounded() {
+    let mut rig = Rig::new();
+    for n in 0..100 {
+        let group_id: std::sync::Arc<str> = format!("{n}-{}", "x".repeat(30_000)).into();
+        let join = JoinRequest {
+            group_id: group_id.clone(),
+            ..joining("a", "")
+        };
+        rig.ask(GroupRequest::Join(join));
+        let leave = LeaveRequest {
+            group_id,
+            members: vec![LeavingMember {
+                member_id: "a-id".into(),
+                instance_id: None,
+            }],
+        };
+        rig.call(GroupRequest::Leave(leave));
+    }
+    rig.now.mono_ms += 3_600_000;
+    while !rig.coordinator.groups.is_empty() {
+        let effects = rig.coordinator.poll(rig.now);
+        let bytes: usize = effects.records.iter().map(GroupRecord::bytes).sum();
+        assert!(
+            bytes <= crate::base::limits::GROUP_STEP_BYTES_MAX,
+            "{bytes}"
+        );
+        rig.take(effects);
+    }
+    assert_eq!(rig.coordinator.bytes, 0);
+}

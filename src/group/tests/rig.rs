@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::base::Now;
 use crate::group::*;
 use crate::kafka::ErrorCode;
+use crate::kafka::batch::HEADER_BYTES;
 
 /// The group of most tests.
 pub const G: &str = "g";
@@ -49,7 +50,9 @@ impl Rig {
         let ticket = Ticket(self.last);
         let most = self.coordinator.record_bytes_max(&request);
         let effects = self.coordinator.handle(self.now, ticket, request);
-        let bytes: usize = effects.records.iter().map(GroupRecord::bytes).sum();
+        let records: usize = effects.records.iter().map(GroupRecord::bytes).sum();
+        let header = if records == 0 { 0 } else { HEADER_BYTES };
+        let bytes = records + header;
         assert!(
             bytes <= most,
             "{bytes} bytes of records, and {most} were announced"

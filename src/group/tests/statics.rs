@@ -182,6 +182,26 @@ fn a_rebalance_that_no_member_has_come_to_waits_for_another_while() {
 }
 
 #[test]
+fn a_rebalance_without_patience_does_not_go_round_for_ever() {
+    let mut rig = Rig::new();
+    let hasty = JoinRequest {
+        rebalance_timeout_ms: 0,
+        ..fixed("a", "")
+    };
+    let a = rig.ask(GroupRequest::Join(hasty));
+    let b = rig.ask(join("b", ""));
+    rig.pass(6000);
+    let (a, b) = (rig.joined(a).unwrap(), rig.joined(b).unwrap());
+    rig.sync_all(&a, &[&b]);
+    rig.leave(&b.member_id, None);
+    rig.pass(3000);
+    assert_eq!(
+        (rig.state(), rig.describe().members.len()),
+        ("PreparingRebalance", 1)
+    );
+}
+
+#[test]
 fn an_operator_removes_static_members_by_their_instance_ids() {
     let mut rig = Rig::new();
     let (a, b) = two(&mut rig);

@@ -5,6 +5,7 @@
 //!   `Dead`, without an error.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bytes::BytesMut;
 
@@ -29,7 +30,13 @@ pub async fn answer(
 ) -> Result<EncodedFrame, WireError> {
     let request = DescribeGroupsRequest::decode(reader, header.version)?;
     let mut groups = Vec::with_capacity(request.groups.len());
-    for &group_id in &request.groups {
+    let mut told = HashSet::new();
+    // Each group once: a small request must not make a large answer.
+    for &group_id in request
+        .groups
+        .iter()
+        .filter(|group_id| told.insert(**group_id))
+    {
         groups.push((group_id, describe(services, group_id).await));
     }
     let asked = request.include_authorized_operations;

@@ -7,6 +7,7 @@
 //! - What was never committed is offset -1 without an error, be it of an unknown topic.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::coordinating;
@@ -34,7 +35,13 @@ pub async fn handle<'a>(
         return single(services, request, header.version).await;
     }
     let mut groups = Vec::with_capacity(request.groups.len());
-    for group in &request.groups {
+    let mut told = HashSet::new();
+    // Each group once: a small request must not make a large answer.
+    for group in request
+        .groups
+        .iter()
+        .filter(|group| told.insert(group.group_id))
+    {
         groups.push(one_group(services, group, header.version >= 10).await);
     }
     OffsetFetchResponse {
@@ -49,7 +56,13 @@ async fn ask(
 ) -> Result<Vec<TopicOffsets>, ErrorCode> {
     let group_id = request.group_id.clone();
     let request = GroupRequest::FetchOffsets(request);
-    match coordinating::ask(services, &group_id, request).await? {
+    let answer = coordinating::ask(services, &group_id, request).await;
+    // Consumers take COORDINATOR_NOT_AVAILABLE here for a fault that does not pass.
+    let answer = answer.map_err(|error| match error {
+        ErrorCode::COORDINATOR_NOT_AVAILABLE => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+        other => other,
+    });
+    match answer? {
         GroupReply::FetchOffsets(FetchOffsetsReply { error, topics }) => match error {
             ErrorCode::NONE => Ok(topics),
             error => Err(error),
