@@ -100,6 +100,17 @@ fn configs_of_topics_change_on_every_node(setup: Setup) {
         told("1048588", 5)
     );
     assert_eq!(value(&mut other, "t", "retention.bytes"), told("-1", 5));
+    let (before, after) = (
+        "message.timestamp.before.max.ms",
+        "message.timestamp.after.max.ms",
+    );
+    let no_bound = i64::MAX.to_string();
+    assert_eq!(value(&mut other, "t", before), told(&no_bound, 5));
+    assert_eq!(value(&mut other, "t", after), told("3600000", 5));
+    let ops = [(before, 0, Some("86400000")), (after, 0, Some("0"))];
+    assert_eq!(change(&mut admin, "t", &ops), ErrorCode::NONE);
+    assert_eq!(value(&mut other, "t", before), told("86400000", 1));
+    assert_eq!(value(&mut other, "t", after), told("0", 1));
 
     let ops = [
         ("retention.ms", 0, Some("1000")),
@@ -121,6 +132,13 @@ fn configs_of_topics_change_on_every_node(setup: Setup) {
     for (config, text, error) in [
         ("retention.ms", "soon", ErrorCode::INVALID_CONFIG),
         ("no.such.config", "1", ErrorCode::INVALID_CONFIG),
+        (after, "-1", ErrorCode::INVALID_CONFIG),
+        (
+            // Of Kafka 3; gone in Kafka 4.
+            "message.timestamp.difference.max.ms",
+            "1",
+            ErrorCode::INVALID_CONFIG,
+        ),
         ("compression.type", "gzip", ErrorCode::INVALID_CONFIG),
     ] {
         assert_eq!(change(&mut admin, "t", &[(config, 0, Some(text))]), error);
