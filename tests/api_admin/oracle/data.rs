@@ -167,7 +167,9 @@ pub fn offset_for_leader_epoch(world: &mut World, version: i16) {
 }
 
 pub fn init_producer_id(world: &mut World, version: i16) {
-    let mut request = InitProducerIdRequest::default().with_transaction_timeout_ms(60_000);
+    let mut request = InitProducerIdRequest::default()
+        .with_transactional_id(None)
+        .with_transaction_timeout_ms(60_000);
     let given = world.ask(version, &request);
     assert_eq!((given.error_code, given.producer_epoch), (0, 0));
     assert!(given.producer_id.0 >= 0);

@@ -28,6 +28,8 @@ matrix! {
 /// What an API's requests are about.
 struct World {
     broker: Broker,
+    /// How many nodes clients see.
+    nodes: u16,
     client: Client,
     /// A topic of two partitions with a few records.
     topic: TopicName,
@@ -103,6 +105,7 @@ fn every_api_answers_the_oracle_in_every_version(setup: Setup) {
     let created = topics::create(&mut client, "filled", 7);
     let mut world = World {
         broker,
+        nodes: setup.nodes(),
         client,
         topic: topic("filled"),
         created,

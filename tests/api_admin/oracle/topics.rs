@@ -164,22 +164,25 @@ pub fn describe_log_dirs(world: &mut World, version: i16) {
         .with_topic(world.topic.clone())
         .with_partitions(vec![0, 1]);
     let request = DescribeLogDirsRequest::default().with_topics(Some(vec![asked]));
-    let response = world.ask(version, &request);
-    assert_eq!(response.error_code, 0);
-    let found = response.results.iter().flat_map(|result| {
-        assert_eq!(result.error_code, 0);
-        assert!(!result.log_dir.is_empty());
-        assert_eq!(result.total_bytes > 0, version >= 4);
-        &result.topics
-    });
-    let partitions: usize = found
-        .map(|found| {
-            assert_eq!(found.name, world.topic);
-            assert!(found.partitions.iter().all(|p| p.partition_size > 0));
-            found.partitions.len()
-        })
-        .sum();
-    assert_eq!(partitions, 2);
+    // Each node tells of what it has.
+    let mut partitions = Vec::new();
+    for node in 0..world.nodes {
+        let mut client = Client::connect(world.broker.address(node));
+        let response = client.ask(version, &request);
+        assert_eq!(response.error_code, 0);
+        for result in response.results {
+            assert_eq!(result.error_code, 0);
+            assert!(!result.log_dir.is_empty());
+            assert_eq!(result.total_bytes > 0, version >= 4);
+            for found in result.topics {
+                assert_eq!(found.name, world.topic);
+                assert!(found.partitions.iter().all(|p| p.partition_size > 0));
+                partitions.extend(found.partitions.iter().map(|p| p.partition_index));
+            }
+        }
+    }
+    partitions.sort_unstable();
+    assert_eq!(partitions, [0, 1]);
 }
 
 /// The config of the topic that the tests set.
