@@ -113,8 +113,11 @@ pub const WAL_DISK_DEFAULT_MAX: usize = 256 * GIB;
 pub const CONFIG_FILE_BYTES_MAX: usize = MIB;
 /// Bytes of responses that wait on one connection before its requests are not read.
 pub const RESPONSE_BYTES_QUEUED_MAX: usize = MIB;
-/// Bytes that a fetch gets although the budget for responses is used up: enough to go on.
-pub const FETCH_BYTES_WITHOUT_BUDGET: usize = 128 * KIB;
+/// Bytes that a fetch waits for when the memory for responses is used up: enough to go on.
+pub const FETCH_BYTES_WHEN_SHORT: usize = 128 * KIB;
+/// Bytes of responses that a connection may have outside of the memory for responses. Whoever
+/// asks for little, or for what is not there yet, waits for nobody's memory.
+pub const RESPONSE_BYTES_WITHOUT_UNITS: usize = 4 * KIB;
 /// Requests above this size share a part of the memory of their own, so that a few of them
 /// cannot hold up all that are merely larger than a chunk.
 pub const LARGE_REQUEST_BYTES: usize = 2 * MIB;

@@ -313,18 +313,37 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Every flag that there is, with whichever command: a new one needs a variable and a key.
     #[test]
-    fn every_key_has_its_flag_and_its_variable() {
-        let cli = Cli::parse_from(["corelane"]);
-        let command = Cli::command();
+    fn flags_variables_and_keys_are_the_same() {
+        let mut command = Cli::command();
+        command.build();
+        let with_settings = ["serve", "doctor"].map(|name| command.find_subcommand(name).unwrap());
+        for command in with_settings.into_iter().chain([&command]) {
+            let mut keys = Vec::new();
+            for arg in command.get_arguments() {
+                let flag = arg.get_long().unwrap();
+                if ["help", "version"].contains(&flag) {
+                    continue;
+                }
+                let variable = format!("CORELANE_{}", flag.replace('-', "_").to_uppercase());
+                let given = arg.get_env().and_then(|name| name.to_str());
+                assert_eq!(given, Some(variable.as_str()), "--{flag}");
+                keys.extend((flag != "config").then_some(flag));
+            }
+            keys.sort_unstable();
+            let mut known = KEYS;
+            known.sort_unstable();
+            assert_eq!(keys, known);
+        }
+    }
+
+    #[test]
+    fn the_text_of_every_key_is_its_flags() {
         for key in KEYS {
-            let _: Option<&str> = cli.settings.text(key);
-            let arg = command
-                .get_arguments()
-                .find(|arg| arg.get_long() == Some(key))
-                .unwrap();
-            let variable = format!("CORELANE_{}", key.replace('-', "_").to_uppercase());
-            assert_eq!(arg.get_env().unwrap().to_str(), Some(variable.as_str()));
+            let cli = Cli::parse_from(["corelane", &format!("--{key}=given")]);
+            let given = KEYS.map(|other| cli.settings.text(other) == Some("given"));
+            assert_eq!(given, KEYS.map(|other| other == key), "--{key}");
         }
     }
 }

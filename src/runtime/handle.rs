@@ -23,7 +23,7 @@ use super::groups::Tickets;
 use super::mesh::Mesh;
 use super::read_pool::ReadPool;
 use super::serve::{self, Wake};
-use super::units::Units;
+use super::units::{Held, Units};
 
 /// One shard on its own core. Cheap to clone; never leaves the core.
 #[derive(Clone)]
@@ -171,6 +171,7 @@ impl ShardHandle {
         self.stop.raise();
         self.woken.borrow_mut().values_mut().for_each(Wake::wake);
         self.groups.close();
+        self.response_units.end_waits();
     }
 
     /// Whether this is the only handle left.
@@ -194,6 +195,13 @@ impl ShardHandle {
         if !self.stopping.get() {
             self.stop.wait().await;
         }
+    }
+
+    /// Takes memory for a response of `bytes`, or all there is for one that is larger, once it is
+    /// free; none when the broker stops, since those who have it may not let go of it before.
+    pub async fn pay_for_response(&self, bytes: usize) -> Option<Held> {
+        let held = self.response_units.take(bytes as u64).await;
+        (held.bytes() > 0).then_some(held)
     }
 
     /// This shard's number.

@@ -24,7 +24,7 @@ use super::read_buffer::{Next, ReadBuffer};
 use super::read_pool::ReadPool;
 use crate::base::limits::{
     KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES, READ_CARRIED_BYTES_MAX,
-    SOCKET_STALL_MS_MAX, SOCKET_WRITE_BYTES_MAX, SOCKET_WRITE_PIECES_MAX,
+    SOCKET_WRITE_BYTES_MAX, SOCKET_WRITE_PIECES_MAX,
 };
 use crate::kafka::frame::LENGTH_BYTES;
 
@@ -125,9 +125,6 @@ pub struct Connection {
 impl Connection {
     fn new(stream: TcpStream, idle: Option<Duration>) -> io::Result<Connection> {
         stream.set_nodelay(true).map_err(io::Error::from)?;
-        stream
-            .set_write_timeout(Some(Duration::from_millis(SOCKET_STALL_MS_MAX)))
-            .map_err(io::Error::from)?;
         stream.set_read_timeout(idle).map_err(io::Error::from)?;
         let peer = stream.peer_addr().map_err(io::Error::from)?;
         Ok(Connection {
@@ -205,31 +202,30 @@ impl Connection {
         Pin::new(&mut *stream).poll_read(cx, memory)
     }
 
-    /// Writes all of `pieces`, in few system calls, and empties it.
-    pub async fn write_all(&self, pieces: &mut VecDeque<Bytes>) -> io::Result<()> {
-        while !pieces.is_empty() {
-            let written = poll_fn(|cx| {
-                let mut slices = [IoSlice::new(&[]); SOCKET_WRITE_PIECES_MAX];
-                let mut count = 0;
-                let mut bytes = 0;
-                for (slice, piece) in slices.iter_mut().zip(pieces.iter()) {
-                    *slice = IoSlice::new(piece);
-                    count += 1;
-                    bytes += piece.len();
-                    if bytes >= SOCKET_WRITE_BYTES_MAX {
-                        break;
-                    }
+    /// Writes of `pieces` what the socket takes with one system call, and waits until it takes
+    /// something; how much. What was written is taken out of `pieces`.
+    pub async fn write_some(&self, pieces: &mut VecDeque<Bytes>) -> io::Result<usize> {
+        let written = poll_fn(|cx| {
+            let mut slices = [IoSlice::new(&[]); SOCKET_WRITE_PIECES_MAX];
+            let mut count = 0;
+            let mut bytes = 0;
+            for (slice, piece) in slices.iter_mut().zip(pieces.iter()) {
+                *slice = IoSlice::new(piece);
+                count += 1;
+                bytes += piece.len();
+                if bytes >= SOCKET_WRITE_BYTES_MAX {
+                    break;
                 }
-                let mut stream = self.stream.borrow_mut();
-                Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..count])
-            })
-            .await?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
             }
-            consume(pieces, written);
+            let mut stream = self.stream.borrow_mut();
+            Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..count])
+        })
+        .await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
         }
-        Ok(())
+        consume(pieces, written);
+        Ok(written)
     }
 
     /// Ends reading: the reading task sees the end of the stream, responses still go out.

@@ -32,6 +32,8 @@ struct State {
     /// Tickets whose units were set aside, and whose tasks have not seen it yet.
     granted: Vec<u64>,
     next_ticket: u64,
+    /// Nobody waits any more.
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +52,7 @@ impl Units {
             waiting: VecDeque::new(),
             granted: Vec::new(),
             next_ticket: 0,
+            ended: false,
         };
         Units {
             state: Arc::new(Mutex::new(state)),
@@ -58,7 +61,7 @@ impl Units {
     }
 
     /// Takes `bytes`, or all there are if that is less, once they are free and all who came
-    /// before have theirs.
+    /// before have theirs. Nothing, if they are not when waits are ended.
     pub async fn take(&self, bytes: u64) -> Held {
         let units = bytes.clamp(1, self.all);
         if let Some(held) = self.try_take(units) {
@@ -81,6 +84,15 @@ impl Units {
         }
         state.free -= units;
         Some(self.held(units))
+    }
+
+    /// Ends all waits, and those that would begin.
+    pub fn end_waits(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(|waiting| waiting.waker.wake());
     }
 
     /// Bytes free now.
@@ -155,6 +167,9 @@ impl Future for Take<'_> {
                 state.free -= self.units;
                 return Poll::Ready(self.of.held(self.units));
             }
+            if state.ended {
+                return Poll::Ready(self.of.held(0));
+            }
             let ticket = state.next_ticket;
             state.next_ticket += 1;
             let (units, waker) = (self.units, cx.waker().clone());
@@ -171,6 +186,11 @@ impl Future for Take<'_> {
             drop(state);
             self.ticket = None;
             return Poll::Ready(self.of.held(self.units));
+        }
+        if state.ended {
+            drop(state);
+            self.ticket = None;
+            return Poll::Ready(self.of.held(0));
         }
         if let Some(waiting) = state.waiting.iter_mut().find(|w| w.ticket == ticket) {
             waiting.waker.clone_from(cx.waker());
@@ -198,6 +218,16 @@ impl Drop for Take<'_> {
 }
 
 impl Held {
+    /// Bytes taken.
+    pub fn bytes(&self) -> u64 {
+        self.units
+    }
+
+    /// Whether there is no more than this.
+    pub fn is_all(&self) -> bool {
+        self.units == self.of.all
+    }
+
     /// Gives back what is not needed after all.
     pub fn shrink_to(&mut self, bytes: u64) {
         let back = self.units.saturating_sub(bytes);
@@ -274,5 +304,21 @@ mod tests {
         assert_eq!(units.free(), 0);
         held.shrink_to(3);
         assert_eq!(units.free(), 7);
+    }
+
+    #[test]
+    fn ended_waits_give_nothing() {
+        let units = Units::new(10);
+        let held = units.try_take(6).unwrap();
+        let mut waiting = begin(&units, 10);
+        units.end_waits();
+        assert_eq!(poll(&mut waiting).expect("the end").bytes(), 0);
+        let mut late: Taking<'_> = Box::pin(units.take(5));
+        assert_eq!(poll(&mut late).expect("the end").bytes(), 0);
+        drop((waiting, late, held));
+        assert!(!units.is_short());
+        let mut all: Taking<'_> = Box::pin(units.take(20));
+        assert!(poll(&mut all).is_some_and(|held| held.is_all()));
+        assert_eq!(units.free(), 10);
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use anyhow::Context;
 use futures_lite::future;
 
-use super::stall::Activity;
+use super::stall::{Activity, Wanted};
 use super::{Services, session};
 use crate::base::ShardId;
 use crate::runtime::net::{Connection, Listener};
@@ -98,13 +98,17 @@ async fn wait_for_room(services: &Services, connections: &Connections) {
 
 /// Ends connections that hold memory and do not get on.
 async fn look_for_stalls(services: Services, connections: Connections) {
-    let pool = &services.shard.read_pool;
+    let shard = &services.shard;
+    let is_short = |wanted| match wanted {
+        Wanted::Requests(share) => shard.read_pool.is_short(share),
+        Wanted::Responses => shard.response_units.is_short(),
+    };
     loop {
         crate::runtime::sleep_ms(LOOK_MS).await;
-        let now_ms = services.shard.now().mono_ms;
+        let now_ms = shard.now().mono_ms;
         let mut over = Vec::new();
         for (connection, activity) in connections.borrow().values() {
-            if let Some(why) = activity.look(now_ms, |share| pool.is_short(share)) {
+            if let Some(why) = activity.look(now_ms, is_short) {
                 over.push((connection.clone(), why));
             }
         }

@@ -6,16 +6,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 
 use super::Services;
 use super::router::{self, Answer, Ready};
-use super::stall::Activity;
+use super::stall::{Activity, Sending};
 use crate::base::limits::{
     CONNECTION_IN_FLIGHT_MAX, READ_CARRIED_BYTES_MAX, READ_IN_PLACE_BYTES_MAX,
-    RESPONSE_BYTES_QUEUED_MAX, SOCKET_WRITE_BYTES_MAX, SOCKET_WRITE_PIECES_MAX,
+    RESPONSE_BYTES_QUEUED_MAX, RESPONSE_BYTES_WITHOUT_UNITS, SOCKET_WRITE_BYTES_MAX,
+    SOCKET_WRITE_PIECES_MAX,
 };
 use crate::runtime::event::Event;
 use crate::runtime::net::Connection;
@@ -30,6 +32,8 @@ struct Session {
     answers: RefCell<VecDeque<Answer>>,
     /// Bytes of the responses in `answers`.
     queued_bytes: Cell<usize>,
+    /// Responses in `answers`, and those that were taken from there and are not sent yet.
+    unsent: Cell<usize>,
     /// Raised when an answer was queued, or none will come any more.
     queued: Event,
     /// Raised when the queue has got shorter.
@@ -40,6 +44,8 @@ struct Session {
     broken: Cell<bool>,
     /// How often the client did not read its responses.
     times_behind: Cell<u64>,
+    /// How often something was sent.
+    times_sent: Cell<u64>,
 }
 
 /// Serves `connection` until either side ends it.
@@ -50,11 +56,13 @@ pub async fn run(connection: Connection, services: Services, activity: Rc<Activi
         activity,
         answers: RefCell::default(),
         queued_bytes: Cell::new(0),
+        unsent: Cell::new(0),
         queued: Event::default(),
         drained: Event::default(),
         ending: Cell::new(false),
         broken: Cell::new(false),
         times_behind: Cell::new(0),
+        times_sent: Cell::new(0),
     });
     let writer = crate::runtime::start({
         let session = session.clone();
@@ -115,8 +123,9 @@ impl Session {
     }
 
     async fn handle_frame(&self, frame: Bytes, scratch: &mut BytesMut) -> Option<()> {
-        if self.is_far_behind() {
-            self.wait_for_reader().await;
+        let is_produce = router::is_kept_by_the_wal(&frame);
+        if self.is_far_behind(is_produce) {
+            self.wait_for_reader(is_produce).await;
         }
         if self.broken.get() {
             return None;
@@ -132,8 +141,13 @@ impl Session {
         match answer {
             Ok(Answer::Nothing) => {}
             Ok(answer) => {
+                let answer = self.paid_for(answer, is_produce).await;
                 let bytes = self.queued_bytes.get() + answer.bytes();
                 self.queued_bytes.set(bytes);
+                self.unsent.set(self.unsent.get() + 1);
+                let is_paid = matches!(&answer, Answer::Ready(ready) if ready.held.is_some());
+                let paid = self.activity.paid.get() + usize::from(is_paid);
+                self.activity.paid.set(paid);
                 self.answers.borrow_mut().push_back(answer);
                 self.queued.raise();
             }
@@ -161,21 +175,42 @@ impl Session {
         }
     }
 
+    /// The answer with memory for its response: units, which it may have to wait for. None are
+    /// needed for a little if nothing else waits to be sent, nor for what a produce is told,
+    /// which is always little and has cost its client more.
+    async fn paid_for(&self, answer: Answer, is_produce: bool) -> Answer {
+        let is_little = answer.bytes() <= RESPONSE_BYTES_WITHOUT_UNITS && self.unsent.get() == 0;
+        match answer {
+            Answer::Ready(mut ready) if ready.held.is_none() && !is_produce && !is_little => {
+                ready.held = self
+                    .services
+                    .shard
+                    .pay_for_response(ready.frame.len())
+                    .await;
+                Answer::Ready(ready)
+            }
+            answer => answer,
+        }
+    }
+
     /// Waits while the client does not read its responses.
-    async fn wait_for_reader(&self) {
+    async fn wait_for_reader(&self, is_produce: bool) {
         self.times_behind.set(self.times_behind.get() + 1);
         self.activity.behind.set(Some(self.times_behind.get()));
-        while self.is_far_behind() {
+        while self.is_far_behind(is_produce) {
             self.drained.wait().await;
         }
         self.activity.behind.set(None);
     }
 
     /// Whether the client does not read its responses: then its requests are not read either.
-    fn is_far_behind(&self) -> bool {
+    /// While others wait for memory of responses, each connection gets it for one at a time.
+    fn is_far_behind(&self, is_produce: bool) -> bool {
+        let is_short = || self.services.shard.response_units.is_short();
         !self.broken.get()
             && (self.answers.borrow().len() >= CONNECTION_IN_FLIGHT_MAX
-                || self.queued_bytes.get() >= RESPONSE_BYTES_QUEUED_MAX)
+                || self.queued_bytes.get() >= RESPONSE_BYTES_QUEUED_MAX
+                || self.unsent.get() > 0 && !is_produce && is_short())
     }
 
     async fn write_answers(&self) {
@@ -184,10 +219,14 @@ impl Session {
             self.wait_for(answer, &mut outgoing).await;
             self.take_ready(&mut outgoing);
             self.drained.raise();
-            self.activity.sending.set(true);
-            let written = self.connection.write_all(&mut outgoing.pieces).await;
-            self.activity.sending.set(false);
+            let written = self.send(&mut outgoing).await;
+            self.activity.sending.set(None);
+            let paid = self.activity.paid.get() - outgoing.held.len();
+            self.activity.paid.set(paid);
             outgoing.held.clear();
+            self.unsent
+                .set(self.unsent.get() - std::mem::take(&mut outgoing.answers));
+            self.drained.raise();
             if let Err(error) = written {
                 tracing::debug!(peer = %self.connection.peer(), %error, "connection lost");
                 self.broken.set(true);
@@ -197,6 +236,19 @@ impl Session {
                 return;
             }
         }
+    }
+
+    async fn send(&self, outgoing: &mut Outgoing) -> io::Result<()> {
+        self.times_sent.set(self.times_sent.get() + 1);
+        let mut sending = Sending {
+            number: self.times_sent.get(),
+            bytes: 0,
+        };
+        while !outgoing.pieces.is_empty() {
+            self.activity.sending.set(Some(sending));
+            sending.bytes += self.connection.write_some(&mut outgoing.pieces).await?;
+        }
+        Ok(())
     }
 
     async fn next_answer(&self) -> Option<Answer> {
@@ -215,6 +267,7 @@ impl Session {
 
     /// Waits until `answer` may leave, and adds it.
     async fn wait_for(&self, answer: Answer, outgoing: &mut Outgoing) {
+        outgoing.answers += 1;
         match answer {
             Answer::Ready(ready) => {
                 self.services.shard.durable(ready.after).await;
@@ -241,6 +294,7 @@ impl Session {
                     self.queued_bytes
                         .set(self.queued_bytes.get() - ready.frame.len());
                     bytes += ready.frame.len();
+                    outgoing.answers += 1;
                     outgoing.add(ready);
                 }
                 _ => return,
@@ -252,6 +306,8 @@ impl Session {
 /// What goes out with the next system call.
 #[derive(Default)]
 struct Outgoing {
+    /// How many answers they are.
+    answers: usize,
     pieces: VecDeque<Bytes>,
     held: Vec<Held>,
 }

@@ -1,12 +1,13 @@
 //! Clients that hold memory others wait for and do not get on: half-sent requests that do
-//! not come on, and requests that nobody wants to have answered. One look at all connections
-//! now and then, instead of a timer for each read.
+//! not come on, requests that nobody wants to have answered, and responses that nobody
+//! reads. One look at all connections now and then, instead of a timer for each.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::base::limits::{
     REQUEST_BYTES_PER_MS_MIN, REQUEST_MS_MAX, REQUEST_STALL_CONTENDED_MS_MAX, REQUEST_STALL_MS_MAX,
+    SOCKET_STALL_MS_MAX,
 };
 use crate::runtime::read_buffer::Begun;
 use crate::runtime::read_pool::Share;
@@ -21,9 +22,31 @@ pub struct Activity {
     /// How often the session has begun to wait until the client reads its responses, with
     /// requests at hand; `None` while it does not.
     pub behind: Cell<Option<u64>>,
-    /// Whether responses wait for room in the socket, and not for the broker's disk.
-    pub sending: Cell<bool>,
-    seen: Cell<Seen>,
+    /// The responses that wait for room in the socket, and not for the broker's disk.
+    pub sending: Cell<Option<Sending>>,
+    /// How many responses, sent or waiting behind those, have units of the memory for responses.
+    pub paid: Cell<usize>,
+    /// What the last look found of each kind.
+    seen: [Cell<Seen>; 3],
+    is_over: Cell<bool>,
+}
+
+/// Responses on their way into the socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sending {
+    /// Tells them from others.
+    pub number: u64,
+    /// How much of them the socket has taken.
+    pub bytes: usize,
+}
+
+/// Memory that somebody waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// Of what requests are read into.
+    Requests(Share),
+    /// For responses.
+    Responses,
 }
 
 /// What the last look found, and since when.
@@ -32,7 +55,6 @@ struct Seen {
     held: Option<Holding>,
     began_ms: u64,
     moved_ms: u64,
-    is_over: bool,
 }
 
 /// Memory held because of the client.
@@ -40,27 +62,23 @@ struct Seen {
 enum Holding {
     Begun(Begun),
     Behind(u64),
+    Sending(Sending),
 }
 
 impl Holding {
-    fn share(self) -> Share {
-        match self {
-            Holding::Begun(begun) => begun.share,
-            Holding::Behind(_) => Share::Chunks,
-        }
-    }
-
-    /// Bytes that have come; nothing is due from a client that has to read.
+    /// Bytes that have come or gone; nothing is due from a client that has to read first.
     fn bytes(self) -> usize {
         match self {
             Holding::Begun(begun) => begun.bytes,
             Holding::Behind(_) => 0,
+            Holding::Sending(sending) => sending.bytes,
         }
     }
 
     fn is_same(self, other: Holding) -> bool {
         match (self, other) {
             (Holding::Begun(one), Holding::Begun(two)) => one.number == two.number,
+            (Holding::Sending(one), Holding::Sending(two)) => one.number == two.number,
             (one, two) => one == two,
         }
     }
@@ -68,31 +86,54 @@ impl Holding {
 
 impl Activity {
     /// Looks at what the client has done since the last look. Gives why the connection must
-    /// end, once. `is_short` tells whether others wait for a share.
-    pub fn look(&self, now_ms: u64, is_short: impl Fn(Share) -> bool) -> Option<&'static str> {
+    /// end, once. `is_short` tells whether others wait for some memory.
+    pub fn look(&self, now_ms: u64, is_short: impl Fn(Wanted) -> bool) -> Option<&'static str> {
         let begun = self.begun.get().filter(|_| self.reading.get());
-        let behind = self.behind.get().filter(|_| self.sending.get());
-        let held = begun.map(Holding::Begun).or(behind.map(Holding::Behind));
-        let mut seen = self.seen.get();
-        let is_same = matches!((held, seen.held), (Some(new), Some(old)) if new.is_same(old));
-        if !is_same {
-            seen.began_ms = now_ms;
+        let sending = self.sending.get();
+        let behind = self.behind.get().filter(|_| sending.is_some());
+        let held = [
+            begun.map(|begun| (Holding::Begun(begun), Some(Wanted::Requests(begun.share)))),
+            behind.map(|times| {
+                (
+                    Holding::Behind(times),
+                    Some(Wanted::Requests(Share::Chunks)),
+                )
+            }),
+            sending.map(|sending| {
+                let is_paid = self.paid.get() > 0;
+                (
+                    Holding::Sending(sending),
+                    is_paid.then_some(Wanted::Responses),
+                )
+            }),
+        ];
+        let mut over = None;
+        for (held, seen) in held.into_iter().zip(&self.seen) {
+            let (held, wanted) = held.unzip();
+            seen.set(seen.get().then(now_ms, held));
+            let is_short = wanted.flatten().is_some_and(&is_short);
+            over = over.or(seen.get().why_over(now_ms, is_short));
         }
-        if held != seen.held {
-            seen.moved_ms = now_ms;
-        }
-        seen.held = held;
-        let over = held
-            .filter(|_| !seen.is_over)
-            .and_then(|held| seen.why_over(now_ms, held, is_short(held.share())));
-        seen.is_over |= over.is_some();
-        self.seen.set(seen);
-        over
+        over.filter(|_| !self.is_over.replace(true))
     }
 }
 
 impl Seen {
-    fn why_over(&self, now_ms: u64, held: Holding, is_short: bool) -> Option<&'static str> {
+    /// What is known after the next look.
+    fn then(mut self, now_ms: u64, held: Option<Holding>) -> Seen {
+        let is_same = matches!((held, self.held), (Some(new), Some(old)) if new.is_same(old));
+        if !is_same {
+            self.began_ms = now_ms;
+        }
+        if held != self.held {
+            self.moved_ms = now_ms;
+        }
+        self.held = held;
+        self
+    }
+
+    fn why_over(self, now_ms: u64, is_short: bool) -> Option<&'static str> {
+        let held = self.held?;
         let still_ms = now_ms - self.moved_ms;
         let due_ms = (held.bytes() / REQUEST_BYTES_PER_MS_MIN) as u64;
         let late_ms = (now_ms - self.began_ms).saturating_sub(due_ms);
@@ -100,14 +141,18 @@ impl Seen {
         if is_short && (still_ms >= REQUEST_STALL_CONTENDED_MS_MAX || is_slow) {
             return Some("it holds up memory that others wait for");
         }
-        if matches!(held, Holding::Behind(_)) {
-            // Its writes have a limit of their own.
-            return None;
+        match held {
+            Holding::Begun(_) if still_ms >= REQUEST_STALL_MS_MAX => {
+                Some("a request came no further")
+            }
+            Holding::Begun(_) if late_ms >= REQUEST_MS_MAX => {
+                Some("a request took too long to come")
+            }
+            Holding::Sending(_) if still_ms >= SOCKET_STALL_MS_MAX => {
+                Some("it takes none of its responses")
+            }
+            _ => None,
         }
-        if still_ms >= REQUEST_STALL_MS_MAX {
-            return Some("a request came no further");
-        }
-        (late_ms >= REQUEST_MS_MAX).then_some("a request took too long to come")
     }
 }
 
@@ -181,19 +226,66 @@ mod tests {
         activity.behind.set(Some(1));
         for ms in (0..200_000).step_by(250) {
             // What the disk is through with goes out at once.
-            activity.sending.set(ms % 1000 == 0);
+            activity.paid.set(1);
+            activity
+                .sending
+                .set((ms % 1000 == 0).then_some(sending(ms, 0)));
             assert_eq!(activity.look(ms, |_| true), None);
         }
     }
 
     #[test]
     fn who_reads_no_responses_holds_up_nobody() {
+        for behind in [None, Some(1)] {
+            let activity = Activity::default();
+            activity.behind.set(behind);
+            activity.paid.set(usize::from(behind.is_none()));
+            activity.sending.set(Some(sending(0, 0)));
+            let wanted = match behind {
+                Some(_) => Wanted::Requests(Share::Chunks),
+                None => Wanted::Responses,
+            };
+            assert_eq!(activity.look(0, |_| true), None);
+            assert_eq!(activity.look(10_000, |_| false), None);
+            assert_eq!(activity.look(10_000, |other| other != wanted), None);
+            assert!(activity.look(10_250, |short| short == wanted).is_some());
+            assert_eq!(activity.look(10_500, |_| true), None, "said once");
+        }
+    }
+
+    fn sending(number: u64, bytes: usize) -> Sending {
+        Sending { number, bytes }
+    }
+
+    /// Looks every 250 ms at a client that has taken `sent(ms)`: when it is over.
+    fn sent_over_after(paid: usize, is_short: bool, sent: impl Fn(u64) -> Sending) -> Option<u64> {
         let activity = Activity::default();
-        activity.behind.set(Some(1));
-        activity.sending.set(true);
-        assert_eq!(activity.look(0, |_| true), None);
-        assert_eq!(activity.look(100_000, |_| false), None);
-        assert!(activity.look(100_250, |_| true).is_some());
-        assert_eq!(activity.look(100_500, |_| true), None, "said once");
+        activity.paid.set(paid);
+        (0..200_000).step_by(250).find(|&ms| {
+            activity.sending.set(Some(sent(ms)));
+            activity.look(ms, |_| is_short).is_some()
+        })
+    }
+
+    #[test]
+    fn a_socket_that_takes_nothing_is_closed() {
+        let nothing = |_| sending(0, 5000);
+        let (contended, uncontended) = (REQUEST_STALL_CONTENDED_MS_MAX, SOCKET_STALL_MS_MAX);
+        assert_eq!(sent_over_after(1, false, nothing), Some(uncontended));
+        assert_eq!(sent_over_after(0, true, nothing), Some(uncontended));
+        assert_eq!(sent_over_after(1, true, nothing), Some(contended));
+        // It takes a little now and then: nobody minds, unless others wait.
+        let little = |ms| sending(0, ms as usize / 50_000);
+        assert_eq!(sent_over_after(1, false, little), None);
+        let over = sent_over_after(1, true, little).expect("an end");
+        assert!(over <= 2 * contended, "{over}");
+    }
+
+    #[test]
+    fn who_takes_its_responses_is_left_alone() {
+        let fast = |ms| sending(0, ms as usize * 2 * REQUEST_BYTES_PER_MS_MIN);
+        assert_eq!(sent_over_after(1, true, fast), None);
+        let one_after_the_other = |ms| sending(ms / 500, 0);
+        assert_eq!(sent_over_after(1, true, one_after_the_other), None);
     }
 }

@@ -12,6 +12,7 @@ mod common;
 
 mod cluster;
 mod configs;
+mod oracle;
 mod records;
 mod rig;
 mod topics;

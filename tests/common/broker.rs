@@ -32,6 +32,10 @@ const REFUSES_DIRECT_IO: &str = "refuses O_DIRECT";
 pub struct Options {
     /// `--cores`.
     pub cores: u16,
+    /// Whether `--cores` is left out: the broker is to come to that number by itself.
+    pub counts_cores: bool,
+    /// The cgroup that it runs in, a directory.
+    pub cgroup: Option<PathBuf>,
     /// `--topology single` instead of `per-core`.
     pub single: bool,
     /// As on a file system that refuses O_DIRECT.
@@ -54,6 +58,8 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             cores: 2,
+            counts_cores: false,
+            cgroup: None,
             single: false,
             buffered: false,
             memory_mib: 128,
@@ -70,6 +76,9 @@ impl Options {
     fn command(&self) -> Command {
         const BROKER: &str = env!("CARGO_BIN_EXE_corelane");
         let mut script = String::new();
+        if let Some(cgroup) = &self.cgroup {
+            script += &format!("echo $$ > '{}' && ", cgroup.join("cgroup.procs").display());
+        }
         if let Some(open_files) = self.open_files {
             script += &format!("ulimit -n {open_files} && ");
         }
@@ -203,7 +212,6 @@ impl Broker {
         command.envs(options.trouble.iter().cloned());
         command
             .args(["--listen", &self.address(0).to_string()])
-            .args(["--cores", &options.cores.to_string()])
             .args([
                 "--topology",
                 if options.single { "single" } else { "per-core" },
@@ -213,6 +221,9 @@ impl Broker {
             .arg("--data-dir")
             .arg(&self.dir)
             .args(&options.extra);
+        if !options.counts_cores {
+            command.args(["--cores", &options.cores.to_string()]);
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -1,7 +1,12 @@
 //! What the black-box tests share: the broker as a process of its own, a client that
 //! sends exactly the bytes a test wants, and a source of repeatable randomness.
 
-#![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test binary uses its own part of it"
+)]
 
 pub mod batches;
 pub mod broker;

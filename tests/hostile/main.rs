@@ -9,7 +9,9 @@ mod common;
 
 mod bystander;
 mod captures;
+mod crowds;
 mod frames;
+mod gauge;
 mod idle;
 mod memory;
 mod peers;

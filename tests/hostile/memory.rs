@@ -1,15 +1,14 @@
 //! Memory stays in its budget (`--memory`), whatever clients ask for.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use corelane::kafka::messages::fetch::FetchRequest;
 
 use super::bystander::Bystander;
+use super::gauge::Gauge;
 use crate::common::batches::{batch_of, one};
-use crate::common::broker::{Broker, Options, resident_bytes_of};
+use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
 use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{
@@ -31,12 +30,8 @@ matrix! {
         consumers_that_are_far_behind_everywhere;
 }
 
-/// What the process may have beyond its budget: the program, the allocator's own waste,
-/// the stacks and the connections.
-const SLACK_MIB: u32 = 64;
-
 /// A broker with little memory and room for the data of these tests.
-fn start(setup: Setup) -> Broker {
+pub(super) fn start(setup: Setup) -> Broker {
     Broker::start_with(setup.with_per_shard(64, 512))
 }
 
@@ -68,54 +63,8 @@ fn left_in_the_middle(broker: &Broker, count: u16, begin: &[u8]) -> Vec<Client> 
     left
 }
 
-/// Watches the resident memory of a broker.
-struct Gauge {
-    budget_mib: u32,
-    done: Arc<AtomicBool>,
-    highest: Arc<AtomicU64>,
-    thread: JoinHandle<()>,
-}
-
-impl Gauge {
-    fn start(broker: &Broker) -> Gauge {
-        let (done, highest) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicU64::new(0)),
-        );
-        let process = broker.process_id();
-        let thread = std::thread::spawn({
-            let (done, highest) = (done.clone(), highest.clone());
-            move || {
-                while !done.load(Ordering::SeqCst) {
-                    if let Some(bytes) = resident_bytes_of(process) {
-                        highest.fetch_max(bytes, Ordering::SeqCst);
-                    }
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-            }
-        });
-        Gauge {
-            budget_mib: broker.memory_mib(),
-            done,
-            highest,
-            thread,
-        }
-    }
-
-    /// Fails if there was more than the budget and the slack.
-    fn finish(self, what: &str) {
-        self.done.store(true, Ordering::SeqCst);
-        self.thread.join().unwrap();
-        let highest = self.highest.load(Ordering::SeqCst) >> 20;
-        let budget = self.budget_mib;
-        println!("{what}: at most {highest} MiB resident with --memory {budget}MiB");
-        let allowed = u64::from(budget + SLACK_MIB);
-        assert!(highest <= allowed, "{what}: {highest} MiB resident");
-    }
-}
-
 /// Produces `count` batches of `bytes` to each of two partitions.
-fn fill(broker: &Broker, topic: &str, count: usize, bytes: usize) {
+pub(super) fn fill(broker: &Broker, topic: &str, count: usize, bytes: usize) {
     let mut client = broker.client();
     create_topic(&mut client, topic, 2, &[]);
     let mut random = Random::new(7);
@@ -134,7 +83,7 @@ fn fill(broker: &Broker, topic: &str, count: usize, bytes: usize) {
     }
 }
 
-fn greedy_request(topic: &str, partition: i32) -> FetchRequest<'_> {
+pub(super) fn greedy_request(topic: &str, partition: i32) -> FetchRequest<'_> {
     let mut request = fetch_request(topic, partition, 0);
     request.max_bytes = 50 << 20;
     request.topics[0].partitions[0].partition_max_bytes = 50 << 20;

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use bytes::BytesMut;
 
 use crate::base::limits::{
-    FETCH_BYTES_MAX, FETCH_BYTES_WITHOUT_BUDGET, FETCH_WAIT_MS_MAX, LARGE_FETCH_WAIT_MS_MAX,
-    READ_CARRIED_BYTES_MAX,
+    FETCH_BYTES_MAX, FETCH_BYTES_WHEN_SHORT, FETCH_WAIT_MS_MAX, LARGE_FETCH_WAIT_MS_MAX,
+    READ_CARRIED_BYTES_MAX, RESPONSE_BYTES_WITHOUT_UNITS,
 };
 use crate::base::{Lsn, TopicId, TopicPartition};
 use crate::kafka::frame::RequestHeader;
@@ -179,10 +179,17 @@ impl Reading {
     async fn run(self, services: &Services, limits: &Limits) -> (Vec<FetchResult>, Option<Held>) {
         let deadline = services.shard.now().mono_ms + limits.wait_ms;
         let unreadable = self.entries.is_empty() || self.places.iter().any(Result::is_err);
+        let mut memory = Memory::of(&services.shard, limits.max_bytes);
         loop {
-            let (max_bytes, mut held) = reserve(&services.shard, limits.max_bytes);
+            let max_bytes = memory.max_bytes();
             let results = self.read_once(services, max_bytes).await;
             let bytes: usize = results.iter().map(FetchResult::bytes).sum();
+            if memory.is_too_little_for(bytes) {
+                // The first batch is given whole (KIP-74), but not before there is room.
+                drop(results);
+                memory.wait_for(&services.shard, bytes).await;
+                continue;
+            }
             let news = results
                 .iter()
                 .any(|r| r.error.is_error() || r.diverging.is_some());
@@ -190,14 +197,12 @@ impl Reading {
             let wait_ms = deadline.saturating_sub(services.shard.now().mono_ms);
             let stopping = services.shard.stopping.get();
             if unreadable || news || enough || wait_ms == 0 || stopping {
-                if let Some(held) = &mut held {
-                    held.shrink_to(bytes as u64);
-                }
-                return (self.in_plan_order(results), held);
+                return (self.in_plan_order(results), memory.keep(bytes));
             }
-            drop(held);
+            drop(memory);
             let missing = limits.min_bytes - bytes;
             self.wait(services, &results, missing, wait_ms).await;
+            memory = Memory::of(&services.shard, limits.max_bytes);
         }
     }
 
@@ -264,14 +269,58 @@ impl Reading {
     }
 }
 
-/// Takes memory for a response. A client that does not read its responses may hold all of
-/// it for a while; the others then go on with little at a time.
-fn reserve(shard: &ShardHandle, max_bytes: usize) -> (usize, Option<Held>) {
-    let units = &shard.response_units;
-    let granted = max_bytes.min(usize::try_from(units.free() / 2).unwrap_or(max_bytes));
-    match units.try_take(granted as u64) {
-        Some(held) if granted > FETCH_BYTES_WITHOUT_BUDGET => (granted, Some(held)),
-        _ => (max_bytes.min(FETCH_BYTES_WITHOUT_BUDGET), None),
+/// Memory for a response.
+struct Memory {
+    /// What the client allows.
+    max_bytes: usize,
+    held: Option<Held>,
+    /// The broker stops, and nobody can wait for memory any more.
+    is_over: bool,
+}
+
+impl Memory {
+    /// As much as there is, and never all of it: a client that does not read its responses
+    /// keeps its memory for a while, and the others then go on with little at a time.
+    fn of(shard: &ShardHandle, max_bytes: usize) -> Memory {
+        let units = &shard.response_units;
+        let granted = max_bytes.min(usize::try_from(units.free() / 2).unwrap_or(max_bytes));
+        let is_some = granted >= max_bytes.min(FETCH_BYTES_WHEN_SHORT);
+        Memory {
+            max_bytes,
+            held: units.try_take(granted as u64).filter(|_| is_some),
+            is_over: false,
+        }
+    }
+
+    /// How much may be read.
+    fn max_bytes(&self) -> usize {
+        let granted = self.held.as_ref().map(Held::bytes);
+        let granted = granted.map_or(FETCH_BYTES_WHEN_SHORT, |bytes| bytes as usize);
+        self.max_bytes.min(granted)
+    }
+
+    /// Whether so many bytes have to wait for more. Not if no more is to be had, nor a little
+    /// that nobody has to wait for.
+    fn is_too_little_for(&self, bytes: usize) -> bool {
+        match &self.held {
+            Some(held) => bytes as u64 > held.bytes() && !held.is_all(),
+            None => bytes > RESPONSE_BYTES_WITHOUT_UNITS && !self.is_over,
+        }
+    }
+
+    /// Waits for enough for `bytes`, without keeping what there was.
+    async fn wait_for(&mut self, shard: &ShardHandle, bytes: usize) {
+        self.held = None;
+        let bytes = bytes.max(self.max_bytes.min(FETCH_BYTES_WHEN_SHORT));
+        self.held = shard.pay_for_response(bytes).await;
+        self.is_over = self.held.is_none();
+    }
+
+    /// What a response of `bytes` keeps until it is sent.
+    fn keep(self, bytes: usize) -> Option<Held> {
+        let mut held = self.held?;
+        held.shrink_to(bytes as u64);
+        Some(held)
     }
 }
 

@@ -208,7 +208,7 @@ async function deleteTopic () {
 
 const codecs = CODECS.filter(codec => compressionsAlgorithms[codec].available)
 console.log(`@platformatic/kafka ${clientSoftwareVersion}, Node ${process.version}; its low-level fetch is used, since its stream needs a group`)
-for (const codec of CODECS) if (!codecs.includes(codec)) console.log(`it has no ${codec} on this Node, whose zlib lacks it`)
+for (const codec of CODECS) if (!codecs.includes(codec)) console.log(`skipped: codec ${codec} of @platformatic/kafka: the zlib of Node ${process.version} lacks it`)
 const checks = new Checks()
 await checks.run('cluster', cluster)
 await checks.run('create topic', createTopic)

@@ -2,6 +2,16 @@
 //! exit code are read.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test waits for a process by the clock"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod host;
+mod sources;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -298,74 +308,6 @@ fn doctor_reports_each_check_and_leaves_nothing_behind() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
-/// A cgroup with a quota of CPU time; removed in the end.
-struct Cgroup(std::path::PathBuf);
-
-impl Cgroup {
-    /// One of either kind, with `quota` of every 100 ms; `None` with the reason on stdout where
-    /// a test may not, or cannot, have one.
-    fn with_quota(quota_us: u32) -> Option<Cgroup> {
-        let root = Path::new("/sys/fs/cgroup");
-        let handed_down = std::fs::read_to_string(root.join("cgroup.subtree_control"));
-        let hands_cpu_down = |names: String| names.split_whitespace().any(|name| name == "cpu");
-        let first_kind = root.join("cpu");
-        let (above, file, quota) = if handed_down.is_ok_and(hands_cpu_down) {
-            (root, "cpu.max", format!("{quota_us} 100000"))
-        } else if first_kind.join("cpu.cfs_quota_us").exists() {
-            (&*first_kind, "cpu.cfs_quota_us", quota_us.to_string())
-        } else {
-            println!("skipped: no cgroup here has the cpu controller");
-            return None;
-        };
-        let dir = above.join(format!("corelane-test-{}", std::process::id()));
-        if let Err(error) = std::fs::create_dir(&dir) {
-            println!("skipped: no cgroup may be created: {error}");
-            return None;
-        }
-        let cgroup = Cgroup(dir);
-        std::fs::write(cgroup.0.join(file), quota).unwrap();
-        Some(cgroup)
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        // It is empty once our child has ended; the kernel may need a moment.
-        for _ in 0..100 {
-            if std::fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-    }
-}
-
-#[test]
-fn a_quota_of_the_cgroup_decides_how_many_shards_there_are() {
-    let cpus = std::thread::available_parallelism().unwrap().get();
-    if cpus < 2 {
-        println!("skipped: one CPU cannot be cut in two");
-        return;
-    }
-    let Some(cgroup) = Cgroup::with_quota(150_000) else {
-        return;
-    };
-    let dir = temp();
-    let script = "echo $$ > \"$0\"/cgroup.procs && exec \"$1\" doctor";
-    let output = Command::new("sh")
-        .args(["-c", script])
-        .arg(&cgroup.0)
-        .arg(env!("CARGO_BIN_EXE_corelane"))
-        .current_dir(dir.path())
-        .output()
-        .unwrap();
-    let out = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        out.contains("1 shard(s) run unpinned: a quota of 1 CPU(s)"),
-        "{out}"
-    );
-}
-
 #[test]
 fn a_fatal_finding_fails_doctor_and_stops_serve() {
     let dir = temp();
@@ -403,7 +345,7 @@ fn inspecting_nothing_fails_with_the_path() {
 #[test]
 fn an_object_is_printed_and_judged() {
     let dir = temp();
-    let golden = include_bytes!("object/golden/object-v1.obj");
+    let golden = include_bytes!("../object/golden/object-v1.obj");
     std::fs::write(dir.path().join("good"), golden).unwrap();
     let run = corelane(dir.path(), &["inspect", "object", "good"], &[]);
     assert_eq!((run.code, run.err.as_str()), (0, ""));
