@@ -68,6 +68,12 @@ pub struct Settings {
     /// `retention.bytes` of topics that set none; -1 is no bound (Kafka:
     /// `log.retention.bytes`).
     pub log_retention_bytes: i64,
+    /// `message.timestamp.before.max.ms` of topics that set none, milliseconds; `i64::MAX` is no
+    /// bound (Kafka: `log.message.timestamp.before.max.ms`).
+    pub log_message_timestamp_before_max_ms: i64,
+    /// `message.timestamp.after.max.ms` of topics that set none, milliseconds; `i64::MAX` is no
+    /// bound (Kafka: `log.message.timestamp.after.max.ms`).
+    pub log_message_timestamp_after_max_ms: i64,
     /// `max.message.bytes` of topics that set none (Kafka: `message.max.bytes`).
     pub message_max_bytes: u32,
     /// How long an idle idempotent producer is remembered, milliseconds (Kafka:
@@ -188,6 +194,14 @@ impl Settings {
                 self.connections_max_idle_ms.to_string(),
             ),
             ("log.dirs", self.data_dir.display().to_string()),
+            (
+                "log.message.timestamp.after.max.ms",
+                self.log_message_timestamp_after_max_ms.to_string(),
+            ),
+            (
+                "log.message.timestamp.before.max.ms",
+                self.log_message_timestamp_before_max_ms.to_string(),
+            ),
             ("log.retention.bytes", self.log_retention_bytes.to_string()),
             (
                 "log.retention.check.interval.ms",

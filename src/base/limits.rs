@@ -25,6 +25,12 @@ pub const ARRAY_PRESIZE_MAX: usize = 256;
 /// Most bytes a compressed batch may grow to when it is searched by timestamp: what
 /// an uncompressed one could have.
 pub const DECOMPRESSED_BYTES_MAX: usize = BATCH_BYTES_MAX;
+/// The same when the timestamps of its records are checked before it is appended: the shard does
+/// nothing else meanwhile.
+pub const CHECKED_BYTES_MAX: usize = 16 * MIB;
+/// Most records of one batch, and of one response, that are named as the cause of a refusal
+/// (KIP-467).
+pub const RECORD_ERRORS_MAX: usize = 1000;
 /// Longest topic name (Kafka: `Topic.MAX_NAME_LENGTH`).
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most partitions in one topic.
@@ -285,6 +291,7 @@ const _: () = assert!(
 const _: () = assert!(CHECKPOINT_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_DEFAULT < BATCH_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < FRAME_BYTES_MAX);
+const _: () = assert!(CHECKED_BYTES_MAX <= DECOMPRESSED_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES_MAX + MIB < WAL_SEGMENT_BYTES_MAX);
 const _: () = assert!(WAL_BLOCK_BYTES_TARGET < WAL_SEGMENT_BYTES_MIN);
 const _: () = assert!(WAL_SEGMENT_BYTES_MIN.is_multiple_of(WAL_ALIGN));

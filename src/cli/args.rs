@@ -229,6 +229,28 @@ pub(super) struct TopicArgs {
     )]
     pub(super) log_retention_bytes: Option<String>,
 
+    /// message.timestamp.before.max.ms of topics that set none: how far behind this host's clock
+    /// a producer's timestamps may be, milliseconds [default: 9223372036854775807, no bound]
+    #[arg(
+        long,
+        env = "CORELANE_LOG_MESSAGE_TIMESTAMP_BEFORE_MAX_MS",
+        value_name = "MS",
+        allow_hyphen_values = true,
+        hide_env_values = true
+    )]
+    pub(super) log_message_timestamp_before_max_ms: Option<String>,
+
+    /// message.timestamp.after.max.ms of topics that set none: how far ahead of this host's clock
+    /// a producer's timestamps may be, milliseconds [default: 3600000]
+    #[arg(
+        long,
+        env = "CORELANE_LOG_MESSAGE_TIMESTAMP_AFTER_MAX_MS",
+        value_name = "MS",
+        allow_hyphen_values = true,
+        hide_env_values = true
+    )]
+    pub(super) log_message_timestamp_after_max_ms: Option<String>,
+
     /// max.message.bytes of topics that set none, at most 64MiB [default: 1048588]
     #[arg(
         long,
@@ -267,6 +289,10 @@ impl SettingsArgs {
             "retention-check-interval" => &self.topics.retention_check_interval,
             "log-retention-ms" => &self.topics.log_retention_ms,
             "log-retention-bytes" => &self.topics.log_retention_bytes,
+            "log-message-timestamp-before-max-ms" => {
+                &self.topics.log_message_timestamp_before_max_ms
+            }
+            "log-message-timestamp-after-max-ms" => &self.topics.log_message_timestamp_after_max_ms,
             "message-max-bytes" => &self.topics.message_max_bytes,
             "producer-id-expiration-ms" => &self.topics.producer_id_expiration_ms,
             key => self.groups.text(key),

@@ -9,7 +9,7 @@ use super::parse::{self, Advertise};
 use crate::base::limits::{BATCH_BYTES_MAX, SHARDS_MAX, TOPIC_PARTITIONS_MAX};
 
 /// Every key, as the file and (with two dashes) the command line have it.
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 24] = [
     "listen",
     "advertise",
     "topology",
@@ -22,6 +22,8 @@ pub const KEYS: [&str; 22] = [
     "retention-check-interval",
     "log-retention-ms",
     "log-retention-bytes",
+    "log-message-timestamp-before-max-ms",
+    "log-message-timestamp-after-max-ms",
     "message-max-bytes",
     "producer-id-expiration-ms",
     "offsets-retention-minutes",
@@ -49,6 +51,8 @@ pub struct Layer {
     pub(super) retention_check_interval_ms: Option<u64>,
     pub(super) log_retention_ms: Option<i64>,
     pub(super) log_retention_bytes: Option<i64>,
+    pub(super) log_message_timestamp_before_max_ms: Option<i64>,
+    pub(super) log_message_timestamp_after_max_ms: Option<i64>,
     pub(super) message_max_bytes: Option<u32>,
     pub(super) producer_id_expiration_ms: Option<u64>,
     pub(super) groups: GroupLayer,
@@ -81,6 +85,12 @@ impl Layer {
             "log-retention-ms" => self.log_retention_ms = Some(parse::number(text, -1, i64::MAX)?),
             "log-retention-bytes" => {
                 self.log_retention_bytes = Some(parse::number(text, -1, i64::MAX)?);
+            }
+            "log-message-timestamp-before-max-ms" => {
+                self.log_message_timestamp_before_max_ms = Some(parse::number(text, 0, i64::MAX)?);
+            }
+            "log-message-timestamp-after-max-ms" => {
+                self.log_message_timestamp_after_max_ms = Some(parse::number(text, 0, i64::MAX)?);
             }
             "message-max-bytes" => self.message_max_bytes = Some(batch_bytes(text)?),
             "producer-id-expiration-ms" => {
@@ -116,6 +126,12 @@ impl Layer {
                 .or(below.retention_check_interval_ms),
             log_retention_ms: self.log_retention_ms.or(below.log_retention_ms),
             log_retention_bytes: self.log_retention_bytes.or(below.log_retention_bytes),
+            log_message_timestamp_before_max_ms: self
+                .log_message_timestamp_before_max_ms
+                .or(below.log_message_timestamp_before_max_ms),
+            log_message_timestamp_after_max_ms: self
+                .log_message_timestamp_after_max_ms
+                .or(below.log_message_timestamp_after_max_ms),
             message_max_bytes: self.message_max_bytes.or(below.message_max_bytes),
             producer_id_expiration_ms: self
                 .producer_id_expiration_ms

@@ -53,6 +53,12 @@ pub fn resolve(
         retention_check_interval_ms: given.retention_check_interval_ms.unwrap_or(5 * 60 * 1000),
         log_retention_ms: given.log_retention_ms.unwrap_or(7 * DAY_MS as i64),
         log_retention_bytes: given.log_retention_bytes.unwrap_or(-1),
+        log_message_timestamp_before_max_ms: given
+            .log_message_timestamp_before_max_ms
+            .unwrap_or(i64::MAX),
+        log_message_timestamp_after_max_ms: given
+            .log_message_timestamp_after_max_ms
+            .unwrap_or(60 * 60 * 1000),
         message_max_bytes: given
             .message_max_bytes
             .unwrap_or(BATCH_BYTES_DEFAULT as u32),

@@ -10,7 +10,7 @@ use crate::kafka::batch::{BatchHeader, CRC_COVER_START, HEADER_BYTES, LOG_APPEND
 use super::error::AppendError;
 use super::log::Partition;
 use super::producers::{ProducerBatch, Sequenced};
-use super::validate;
+use super::{timestamp_bounds, validate};
 
 /// Who appends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,7 +18,7 @@ pub enum Origin {
     /// A Produce request: everything is checked.
     Client,
     /// The broker itself (catalogue, coordinators): shape and checksum are
-    /// checked, sequence numbers and `max.message.bytes` are not.
+    /// checked, sequence numbers, timestamps and `max.message.bytes` are not.
     Internal,
 }
 
@@ -125,6 +125,11 @@ impl Partition {
                 }));
             }
         };
+        let mut body = batch;
+        body.advance(HEADER_BYTES);
+        if origin == Origin::Client {
+            timestamp_bounds::check(&header, &body, self.config(), now.wall_ms)?;
+        }
         let base_offset = self.log_end();
         // A count is the client's word: enough lies would run past i64::MAX.
         if base_offset
@@ -135,8 +140,6 @@ impl Partition {
                 "the partition's offsets are exhausted",
             ));
         }
-        let mut body = batch;
-        body.advance(HEADER_BYTES);
         header.base_offset = base_offset;
         header.leader_epoch = self.leader_epoch();
         if self.config().timestamp_type == TimestampType::LogAppendTime {

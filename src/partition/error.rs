@@ -3,8 +3,10 @@
 
 use thiserror::Error;
 
+use super::timestamp_bounds::BadTimestamps;
+
 /// Why a batch was refused. Nothing has changed then.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum AppendError {
     /// Kafka: `CORRUPT_MESSAGE` (2).
     #[error("corrupt record batch: {0}")]
@@ -27,6 +29,13 @@ pub enum AppendError {
     /// batch LogAppendTime.
     #[error("only the broker may set the timestamp type LogAppendTime")]
     TimestampType,
+    /// Kafka: `INVALID_TIMESTAMP` (32).
+    #[error("this topic takes timestamps from {} to {}", .0.least, .0.most)]
+    Timestamps(BadTimestamps),
+    /// Kafka has no such bound. `MESSAGE_TOO_LARGE` (10) has its producer send the same records
+    /// in smaller batches.
+    #[error("too many bytes of records to check their timestamps: more than {0} unpacked")]
+    UnpackedTooLarge(usize),
     /// Kafka: `INVALID_TXN_STATE` (48), its answer to a transactional batch
     /// outside an ongoing transaction; there is none as long as transactions
     /// are not served.

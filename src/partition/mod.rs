@@ -24,6 +24,7 @@ mod read;
 mod recovery;
 mod retention;
 mod tail;
+mod timestamp_bounds;
 mod validate;
 mod waiters;
 
@@ -38,6 +39,7 @@ pub use producers::{ProducerBatch, ProducerView};
 pub use read::{Piece, ReadPlan};
 pub use recovery::{Recovered, Recovery, RecoveryError};
 pub use retention::{Released, ReleasedSegment, SegmentUse};
+pub use timestamp_bounds::BadTimestamps;
 
 #[cfg(test)]
 mod tests;

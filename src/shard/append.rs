@@ -58,7 +58,7 @@ impl Shard {
         let candidate = match held.log.check(now, batch.clone(), Origin::Client) {
             Err(error) => {
                 self.note_refused(now, tp, batch);
-                return Ok(refused_by_log(&error));
+                return Ok(refused_by_log(error));
             }
             Ok(Verdict::Duplicate(original)) => {
                 let durable = held.log.high_watermark() >= original.wait_for;
@@ -145,6 +145,7 @@ fn acknowledged(base_offset: i64, log_append_time_ms: i64, log_start_offset: i64
     ProduceResult {
         error: ErrorCode::NONE,
         message: None,
+        bad_timestamps: None,
         base_offset,
         log_append_time_ms,
         log_start_offset,
@@ -179,16 +180,22 @@ fn refused_behind_another() -> Appended {
     refused(ErrorCode::KAFKA_STORAGE_ERROR, Some(message.into()))
 }
 
-fn refused_by_log(error: &AppendError) -> Appended {
-    let code = match error {
+fn refused_by_log(error: AppendError) -> Appended {
+    let code = match &error {
         AppendError::Corrupt(_) => ErrorCode::CORRUPT_MESSAGE,
         AppendError::Invalid(_) => ErrorCode::INVALID_RECORD,
-        AppendError::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+        AppendError::TooLarge { .. } | AppendError::UnpackedTooLarge(_) => {
+            ErrorCode::MESSAGE_TOO_LARGE
+        }
         AppendError::UnsupportedCodec(_) => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
-        AppendError::TimestampType => ErrorCode::INVALID_TIMESTAMP,
+        AppendError::TimestampType | AppendError::Timestamps(_) => ErrorCode::INVALID_TIMESTAMP,
         AppendError::NoTransaction => ErrorCode::INVALID_TXN_STATE,
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
     };
-    refused(code, Some(error.to_string()))
+    let mut refused = refused(code, Some(error.to_string()));
+    if let AppendError::Timestamps(bad) = error {
+        refused.result.bad_timestamps = Some(Box::new(bad));
+    }
+    refused
 }

@@ -9,6 +9,7 @@ use crate::base::{SegmentId, TopicPartition};
 use crate::catalog::{CatalogReply, CatalogRequest};
 use crate::group::{GroupReply, GroupRequest};
 use crate::kafka::ErrorCode;
+use crate::partition::BadTimestamps;
 
 /// One shard's question to another.
 #[derive(Debug)]
@@ -99,6 +100,8 @@ pub struct ProduceResult {
     pub error: ErrorCode,
     /// Words for the client beside the error.
     pub message: Option<String>,
+    /// Which records caused INVALID_TIMESTAMP.
+    pub bad_timestamps: Option<Box<BadTimestamps>>,
     /// Offset of the first record, -1 on error.
     pub base_offset: i64,
     /// Time of the append under LogAppendTime, else -1.
@@ -113,6 +116,7 @@ impl ProduceResult {
         ProduceResult {
             error,
             message: None,
+            bad_timestamps: None,
             base_offset: -1,
             log_append_time_ms: -1,
             log_start_offset: -1,

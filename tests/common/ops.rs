@@ -161,6 +161,8 @@ pub struct Produced {
     pub log_start_offset: i64,
     /// Why, in words.
     pub message: Option<String>,
+    /// The records that caused it, by their index in the batch.
+    pub bad_records: Vec<i32>,
 }
 
 /// A request to append one batch.
@@ -190,6 +192,11 @@ pub fn produced(frame: &Frame) -> Produced {
         log_append_time_ms: partition.log_append_time_ms,
         log_start_offset: partition.log_start_offset,
         message: partition.error_message.as_ref().map(Cow::to_string),
+        bad_records: partition
+            .record_errors
+            .iter()
+            .map(|r| r.batch_index)
+            .collect(),
     }
 }
 

@@ -16,3 +16,4 @@ mod offsets;
 mod produce;
 mod refusals;
 mod sessions;
+mod timestamps;

@@ -76,12 +76,6 @@ pub fn refuse_unenforced(name: &str, value: &ConfigValue) -> Result<(), String> 
         ("remote.storage.enable", ConfigValue::Boolean(true)) => {
             "this broker has no tiered storage for topics to enable"
         }
-        (
-            "message.timestamp.before.max.ms" | "message.timestamp.after.max.ms",
-            ConfigValue::Number(number),
-        ) if *number != i64::MAX => {
-            "bounds on timestamps are not enforced yet; leave it at 9223372036854775807, no bound"
-        }
         _ => return Ok(()),
     };
     Err(reason.to_owned())

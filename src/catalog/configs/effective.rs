@@ -17,6 +17,10 @@ pub fn log_config(
 ) -> LogConfig {
     let value = |name: &str| topic_config(name).and_then(|c| effective_value(c, broker, overrides));
     let number = |name: &str| value(name)?.number();
+    let bound = |name| {
+        let ms = number(name).filter(|ms| *ms != i64::MAX)?;
+        u64::try_from(ms).ok()
+    };
     let defaults = LogConfig::default();
     LogConfig {
         max_message_bytes: number("max.message.bytes")
@@ -28,6 +32,8 @@ pub fn log_config(
             }
             _ => TimestampType::CreateTime,
         },
+        timestamp_before_max_ms: bound("message.timestamp.before.max.ms"),
+        timestamp_after_max_ms: bound("message.timestamp.after.max.ms"),
         // A negative number is no bound, and so does not convert.
         retention_ms: number("retention.ms").and_then(|ms| u64::try_from(ms).ok()),
         retention_bytes: number("retention.bytes").and_then(|bytes| u64::try_from(bytes).ok()),

@@ -173,11 +173,11 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = &[
     config(
         "message.timestamp.after.max.ms",
         Long,
-        LONG_MAX,
+        "3600000",
         AtLeast(0),
         Some("log.message.timestamp.after.max.ms"),
-        "How far in the future a record's timestamp may lie. Not enforced yet: only the default, \
-         no bound, can be set.",
+        "How far ahead of the broker's clock a record's CreateTime may be, milliseconds; \
+         9223372036854775807 is no bound. What is later is refused with INVALID_TIMESTAMP.",
     ),
     config(
         "message.timestamp.before.max.ms",
@@ -185,8 +185,9 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = &[
         LONG_MAX,
         AtLeast(0),
         Some("log.message.timestamp.before.max.ms"),
-        "How far in the past a record's timestamp may lie. Not enforced yet: only the default, \
-         no bound, can be set.",
+        "How far behind the broker's clock a record's CreateTime may be, milliseconds; \
+         9223372036854775807 is no bound. What is older is refused with INVALID_TIMESTAMP. A bound \
+         has the broker look into every batch, compressed ones included.",
     ),
     config(
         "message.timestamp.type",

@@ -73,6 +73,8 @@ fn values_that_kafka_takes_are_taken() {
         ("remote.storage.enable", "false"),
         ("local.retention.ms", "-2"),
         ("message.timestamp.after.max.ms", &max),
+        ("message.timestamp.after.max.ms", "0"),
+        ("message.timestamp.before.max.ms", "86400000"),
         ("leader.replication.throttled.replicas", "*"),
         ("leader.replication.throttled.replicas", "0:1,1:2"),
         ("follower.replication.throttled.replicas", ""),
@@ -111,8 +113,19 @@ fn values_are_refused_with_the_reason() {
         ("min.cleanable.dirty.ratio", "NaN", "a number"),
         ("preallocate", "yes", "true or false"),
         ("segment.bytes", "1048575", "at least 1048576"),
-        ("remote.storage.enable", "true", "no tiered storage"),
-        ("message.timestamp.after.max.ms", "1000", "not enforced yet"),
+        (
+            "remote.storage.enable",
+            "true",
+            "tiered storage is disabled",
+        ),
+        ("remote.storage.enable", "yes", "true or false"),
+        ("message.timestamp.after.max.ms", "-1", "at least 0"),
+        (
+            // Of Kafka 3; gone in Kafka 4.
+            "message.timestamp.difference.max.ms",
+            "1000",
+            "Unknown topic config name",
+        ),
         ("message.timestamp.before.max.ms", "-1", "at least 0"),
         (
             "leader.replication.throttled.replicas",
@@ -173,10 +186,21 @@ fn topic_over_broker_over_default() {
         ("log.retention.bytes", "2000"),
         ("message.max.bytes", "3000"),
         ("log.message.timestamp.type", "LogAppendTime"),
+        ("log.message.timestamp.before.max.ms", "4000"),
+        ("log.message.timestamp.after.max.ms", "5000"),
     ]);
+    let no_bound = i64::MAX.to_string();
     let log = log_config(
         &broker,
-        &map(&[("retention.ms", "-1"), ("retention.bytes", "7")]),
+        &map(&[
+            ("retention.ms", "-1"),
+            ("retention.bytes", "7"),
+            ("message.timestamp.after.max.ms", &no_bound),
+        ]),
+    );
+    assert_eq!(
+        (log.timestamp_before_max_ms, log.timestamp_after_max_ms),
+        (Some(4000), None)
     );
     assert_eq!((log.retention_ms, log.retention_bytes), (None, Some(7)));
     assert_eq!(log.max_message_bytes, 3000);

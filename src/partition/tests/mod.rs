@@ -9,6 +9,7 @@ mod reads;
 mod recovery;
 mod retention;
 mod sequences;
+mod timestamp_bounds;
 mod validation;
 
 use bytes::Bytes;

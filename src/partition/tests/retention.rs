@@ -7,6 +7,7 @@ fn config(retention_ms: Option<u64>, retention_bytes: Option<u64>) -> LogConfig 
     LogConfig {
         retention_ms,
         retention_bytes,
+        timestamp_after_max_ms: None,
         ..LogConfig::default()
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::TimestampType;
 use crate::kafka::batch::crc_matches;
+use crate::kafka::record::BatchBuilder;
 
 fn outcome(origin: Origin, batch: Bytes) -> Result<Outcome, AppendError> {
     Partition::new(TP, LogConfig::default(), 5).append(now(77), batch, origin)
@@ -203,9 +204,13 @@ fn log_append_time_is_stamped_under_a_new_checksum() {
 #[test]
 fn the_largest_timestamp_is_at_least_the_first_records() {
     let mut log = Partition::new(TP, LogConfig::default(), 0);
-    let batch = spec(2)
-        .at(500)
-        .build_with(|header| header.max_timestamp = 0);
+    let batch = BatchBuilder::new(500).record(500, None, None).build();
+    let mut header = header_of(&batch);
+    header.max_timestamp = 0;
+    let mut batch = [&header.encode()[..], &batch[HEADER_BYTES..]].concat();
+    let crc = checksum::crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    let batch = Bytes::from(batch);
     let result = appended(log.append(now(1), batch, Origin::Client));
     assert_eq!(result.max_timestamp, 500);
     let batch = spec(2).at(-1).build();

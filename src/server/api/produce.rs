@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::base::limits::RECORD_ERRORS_MAX;
 use crate::base::{Lsn, ShardId, TopicId, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::kafka::frame::RequestHeader;
 use crate::kafka::messages::produce::{
-    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
-    TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceRequest, ProduceResponse,
+    TopicProduceData, TopicProduceResponse,
 };
 use crate::kafka::messages::{Request, Response};
 use crate::kafka::reader::{Reader, WireError};
@@ -235,6 +236,7 @@ fn response<'a>(
     results: &[ProduceResult],
 ) -> ProduceResponse<'a> {
     let mut results = results.iter();
+    let mut record_errors_left = RECORD_ERRORS_MAX;
     let responses = topics.map(|topic| TopicProduceResponse {
         name: topic.name,
         topic_id: topic.id,
@@ -242,7 +244,7 @@ fn response<'a>(
             .partitions
             .into_iter()
             .zip(&mut results)
-            .map(|(index, result)| partition_response(index, result))
+            .map(|(index, result)| partition_response(index, result, &mut record_errors_left))
             .collect(),
     });
     ProduceResponse {
@@ -251,13 +253,27 @@ fn response<'a>(
     }
 }
 
-fn partition_response(index: i32, result: &ProduceResult) -> PartitionProduceResponse<'static> {
+fn partition_response(
+    index: i32,
+    result: &ProduceResult,
+    record_errors_left: &mut usize,
+) -> PartitionProduceResponse<'static> {
+    let bad = result.bad_timestamps.iter().flat_map(|bad| bad.reasons());
+    let record_errors: Vec<_> = bad
+        .take(*record_errors_left)
+        .map(|(batch_index, reason)| BatchIndexAndErrorMessage {
+            batch_index,
+            batch_index_error_message: Some(Cow::Owned(reason)),
+        })
+        .collect();
+    *record_errors_left -= record_errors.len();
     PartitionProduceResponse {
         index,
         error_code: result.error,
         base_offset: result.base_offset,
         log_append_time_ms: result.log_append_time_ms,
         log_start_offset: result.log_start_offset,
+        record_errors,
         error_message: result.message.clone().map(Cow::Owned),
         ..Default::default()
     }

@@ -39,6 +39,8 @@ fn every_refusal_has_kafkas_code() {
             ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
         ),
         (TP, patched(21, &[0, 0x08]), ErrorCode::INVALID_TIMESTAMP),
+        // The largest timestamp.
+        (TP, patched(35, &[1]), ErrorCode::INVALID_TIMESTAMP),
         (TP, patched(21, &[0, 0x10]), ErrorCode::INVALID_TXN_STATE),
         // The producer's id, its epoch 5, and a sequence: then what does not follow.
         (TP, patched(51, &[0, 5]), ErrorCode::NONE),
