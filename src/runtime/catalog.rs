@@ -17,8 +17,15 @@ const RETRY_MS: u64 = 5;
 pub async fn change(shard: &ShardHandle, request: CatalogRequest) -> Option<CatalogReply> {
     let turn = shard.catalog_turn.acquire_permit(1).await;
     let task = shard.with(|core, now| CatalogTask::change(core, now, &mut fresh_id, &request));
-    let reply = run(shard, task).await;
+    let (reply, task) = run(shard, task).await;
     drop(turn);
+    for topic in &task.newly_compacted {
+        tracing::warn!(
+            topic,
+            "cleanup.policy has 'compact', which this broker does not do yet: it keeps every record \
+             that retention does not delete"
+        );
+    }
     reply
 }
 
@@ -30,7 +37,7 @@ pub async fn rewrite(shard: &ShardHandle) {
     drop(turn);
 }
 
-async fn run(shard: &ShardHandle, mut task: CatalogTask) -> Option<CatalogReply> {
+async fn run(shard: &ShardHandle, mut task: CatalogTask) -> (Option<CatalogReply>, CatalogTask) {
     loop {
         match shard.with(|core, now| task.step(core, now)) {
             Ok(CatalogStep::Retry) => sleep_ms(RETRY_MS).await,
@@ -42,7 +49,7 @@ async fn run(shard: &ShardHandle, mut task: CatalogTask) -> Option<CatalogReply>
                 publish(shard, records).await;
                 step!("catalog.published");
             }
-            Ok(CatalogStep::Done(reply)) => return reply,
+            Ok(CatalogStep::Done(reply)) => return (reply, task),
             Err(error) => malformed(error),
         }
     }

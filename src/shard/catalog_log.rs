@@ -24,6 +24,8 @@ pub struct CatalogChange {
     pub reply: CatalogReply,
     /// The records, encoded; none when nothing changes.
     pub records: Vec<Bytes>,
+    /// Topics that are to be compacted from now on, which the broker does not do.
+    pub newly_compacted: Vec<String>,
     /// The same records as batches for [`Shard::append_catalog`].
     pub batches: Vec<Bytes>,
 }
@@ -37,10 +39,13 @@ impl Shard {
         fresh_ids: &mut dyn FnMut() -> TopicId,
         request: &CatalogRequest,
     ) -> CatalogChange {
-        let Decision { records, reply } = self.catalog.decide(now, fresh_ids, request);
+        let decision = self.catalog.decide(now, fresh_ids, request);
+        let newly_compacted = decision.newly_compacted(&self.catalog);
+        let Decision { records, reply } = decision;
         let records: Vec<Bytes> = records.iter().map(|r| r.encode().into()).collect();
         CatalogChange {
             reply,
+            newly_compacted,
             batches: batches(now, &records),
             records,
         }

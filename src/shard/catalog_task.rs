@@ -32,6 +32,9 @@ pub struct CatalogTask {
     batches: VecDeque<Bytes>,
     records: Vec<Bytes>,
     reply: Option<CatalogReply>,
+    /// Topics that are to be compacted from now on, which the broker does not do: whoever runs
+    /// it is to be told when the task is over.
+    pub newly_compacted: Vec<String>,
     after: Lsn,
     /// Where the rewritten log begins.
     trim_to: Option<i64>,
@@ -55,6 +58,7 @@ impl CatalogTask {
         let CatalogChange {
             reply,
             records,
+            newly_compacted,
             batches,
         } = shard.decide_catalog(now, fresh_ids, request);
         CatalogTask {
@@ -62,6 +66,7 @@ impl CatalogTask {
             batches: batches.into(),
             records,
             reply: Some(reply),
+            newly_compacted,
             after: Lsn::default(),
             trim_to: None,
         }
@@ -75,6 +80,7 @@ impl CatalogTask {
             batches: shard.snapshot_catalog(now).into(),
             records: Vec::new(),
             reply: None,
+            newly_compacted: Vec::new(),
             after: Lsn::default(),
             trim_to: Some(shard.catalog_end()),
         }

@@ -3,6 +3,9 @@
 
 use corelane::kafka::ErrorCode;
 use corelane::kafka::messages::alter_configs::{self, AlterConfigsRequest, AlterConfigsResponse};
+use corelane::kafka::messages::create_topics::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse,
+};
 use corelane::kafka::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse, DescribeConfigsResult,
 };
@@ -17,7 +20,9 @@ use super::rig::{Broker, Client};
 use crate::common::matrix::{Setup, matrix};
 
 matrix! {
-    every cell: configs_of_topics_change_on_every_node, configs_of_brokers_are_read_only;
+    every cell: configs_of_topics_change_on_every_node, configs_of_brokers_are_read_only,
+        tiered_storage_is_refused_as_by_a_kafka_without_it,
+        a_compacted_topic_is_accepted_with_one_warning;
 }
 
 const TOPIC: i8 = 2;
@@ -109,6 +114,7 @@ fn check_bounds_on_timestamps(admin: &mut Client, other: &mut Client) {
 
 fn configs_of_topics_change_on_every_node(setup: Setup) {
     let mut broker = Broker::start(setup);
+    broker.announce(NOT_COMPACTED);
     let mut admin = broker.node(1);
     admin.create(&[("t", 1)]);
     let told = |text: &str, source| (text.to_owned(), source);
@@ -167,6 +173,86 @@ fn configs_of_topics_change_on_every_node(setup: Setup) {
         value(&mut client, "t", "retention.ms"),
         told("604800000", 5)
     );
+    broker.stop();
+}
+
+/// What CreateTopics says to a topic with this config.
+fn create(client: &mut Client, name: &str, config: (&str, &str)) -> (ErrorCode, Option<String>) {
+    let request = CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name,
+            num_partitions: 1,
+            replication_factor: 1,
+            configs: vec![CreatableTopicConfig {
+                name: config.0,
+                value: Some(config.1),
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let response: CreateTopicsResponse<'_> = client.ask(7, &request);
+    let topic = &response.topics[0];
+    let message = topic.error_message.as_deref().map(str::to_owned);
+    (topic.error_code, message)
+}
+
+fn tiered_storage_is_refused_as_by_a_kafka_without_it(setup: Setup) {
+    let broker = Broker::start(setup);
+    let mut admin = broker.node(1);
+    let enable = "remote.storage.enable";
+    let (error, message) = create(&mut admin, "tiered", (enable, "true"));
+    assert_eq!(error, ErrorCode::INVALID_CONFIG);
+    let message = message.unwrap();
+    assert!(message.contains(enable), "{message}");
+    assert!(message.contains("tiered storage is disabled"), "{message}");
+    let (error, _) = create(&mut admin, "local", (enable, "false"));
+    assert_eq!(error, ErrorCode::NONE);
+    let invalid = ErrorCode::INVALID_CONFIG;
+    assert_eq!(
+        alter(&mut admin, TOPIC, "local", &[(enable, "true")]),
+        invalid
+    );
+    assert_eq!(
+        change(&mut admin, "local", &[(enable, 0, Some("TRUE"))]),
+        invalid
+    );
+    assert_eq!(value(&mut admin, "local", enable), ("false".to_owned(), 1));
+    broker.stop();
+}
+
+const NOT_COMPACTED: &str = "cleanup.policy has 'compact', which this broker does not do yet";
+
+/// Connect, Streams and schema registries make topics with it, so it is no error; what it does
+/// not do is told, to whoever reads the log, once for each topic.
+fn a_compacted_topic_is_accepted_with_one_warning(setup: Setup) {
+    let mut broker = Broker::start(setup);
+    broker.announce(NOT_COMPACTED);
+    let mut admin = broker.node(1);
+    let policy = "cleanup.policy";
+    let (error, _) = create(&mut admin, "born", (policy, "compact"));
+    assert_eq!(error, ErrorCode::NONE);
+    admin.create(&[("made", 1), ("never", 1)]);
+    for ops in [
+        [(policy, 0, Some("delete,compact"))],
+        // What is so already, and another config.
+        [(policy, 2, Some("compact"))],
+        [("retention.ms", 0, Some("1000"))],
+    ] {
+        assert_eq!(change(&mut admin, "made", &ops), ErrorCode::NONE);
+    }
+    let ops = [("retention.ms", 0, Some("1000"))];
+    assert_eq!(change(&mut admin, "never", &ops), ErrorCode::NONE);
+    let told = |text: &str, source| (text.to_owned(), source);
+    assert_eq!(value(&mut admin, "born", policy), told("compact", 1));
+    assert_eq!(value(&mut admin, "made", policy), told("delete,compact", 1));
+    broker.restart();
+    let mut admin = broker.client();
+    assert_eq!(value(&mut admin, "born", policy), told("compact", 1));
+    for (topic, times) in [("born", 1), ("made", 1), ("never", 0)] {
+        let words = [NOT_COMPACTED, &format!("topic=\"{topic}\"")];
+        assert_eq!(broker.times_logged(&words), times, "{topic}");
+    }
     broker.stop();
 }
 

@@ -55,6 +55,18 @@ impl Broker {
         self.node(0)
     }
 
+    /// Lets the broker say `text` in a WARN from here on.
+    pub fn announce(&mut self, text: &str) {
+        self.inner.announce(text);
+    }
+
+    /// How many lines of its log have all these words.
+    pub fn times_logged(&self, words: &[&str]) -> usize {
+        let log = self.inner.log();
+        let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+        log.lines().filter(has_all).count()
+    }
+
     /// Stops it, and starts it again on the same data directory.
     pub fn restart(&mut self) {
         self.inner.stop();

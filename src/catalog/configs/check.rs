@@ -74,7 +74,7 @@ pub fn refuse_unenforced(name: &str, value: &ConfigValue) -> Result<(), String> 
              producer compressed them"
         }
         ("remote.storage.enable", ConfigValue::Boolean(true)) => {
-            "this broker has no tiered storage for topics to enable"
+            "tiered storage is disabled in this broker, so no topic can be configured with it"
         }
         _ => return Ok(()),
     };

@@ -42,8 +42,9 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = &[
         ListOf(&["compact", "delete"]),
         Some("log.cleanup.policy"),
         "What happens to old records. With 'delete' they expire by retention.ms and \
-         retention.bytes. 'compact' is accepted, but the broker does not compact yet: without \
-         'delete', and with an empty list, every record is kept.",
+         retention.bytes. 'compact' is accepted, with a warning in the broker's log, but the \
+         broker does not compact yet: without 'delete', and with an empty list, every record is \
+         kept.",
     ),
     config(
         "compression.gzip.level",
@@ -254,7 +255,8 @@ pub const TOPIC_CONFIGS: &[TopicConfig] = &[
         "false",
         Any,
         None,
-        "Kafka's tiered storage, which this broker does not have: only false can be set.",
+        "Kafka's tiered storage. It is disabled in this broker, as in a Kafka without \
+         remote.log.storage.system.enable: only false can be set.",
     ),
     config(
         "retention.bytes",

@@ -9,7 +9,7 @@ mod partitions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::configs::check_topic_configs;
+use super::configs::{check_topic_configs, list_elements};
 use super::error::{CatalogError, ErrorKind};
 use super::name::{self, collision_key};
 use super::outcome::{CatalogReply, TopicOutcome};
@@ -27,6 +27,32 @@ pub struct Decision {
     pub records: Vec<CatalogRecord>,
     /// To send when the records are durable and replayed everywhere.
     pub reply: CatalogReply,
+}
+
+impl Decision {
+    /// The topics that `catalog`, once it has replayed the records, is to compact and was not
+    /// before. The broker does not compact them: it keeps every record. (The log of a
+    /// coordinator is shortened by its coordinator, whatever its configs say.)
+    pub fn newly_compacted(&self, catalog: &Catalog) -> Vec<String> {
+        let newly = |record: &CatalogRecord| match record {
+            CatalogRecord::TopicCreated { name, configs, .. } => {
+                let is_own = &**name == name::OFFSETS_TOPIC;
+                (compacts(configs) && !is_own).then(|| name.to_string())
+            }
+            CatalogRecord::ConfigSet { topic, configs } => {
+                let topic = catalog.topic_by_id(*topic)?;
+                let is_new = compacts(configs) && !compacts(&topic.configs);
+                is_new.then(|| topic.name.to_string())
+            }
+            _ => None,
+        };
+        self.records.iter().filter_map(newly).collect()
+    }
+}
+
+fn compacts(configs: &BTreeMap<String, String>) -> bool {
+    let policy = configs.get("cleanup.policy");
+    policy.is_some_and(|text| list_elements(text).iter().any(|word| word == "compact"))
 }
 
 impl Catalog {

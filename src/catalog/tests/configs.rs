@@ -327,3 +327,47 @@ fn a_brokers_configs_are_its_settings_and_fixed() {
     );
     assert_eq!(refuse_broker_change().code(), INVALID_REQUEST);
 }
+
+/// Which topics a request makes compacted, to be told to whoever runs the broker.
+#[test]
+fn only_what_becomes_compacted_is_told() {
+    let mut bench = Bench::having(&["plain", "altered"]);
+    let mut newly = |request: CatalogRequest| {
+        let decision = bench.decide(&request);
+        let told = decision.newly_compacted(&bench.catalog);
+        bench.run(&request);
+        told
+    };
+    let create = |name: &str, policy: &str, validate_only| CatalogRequest::CreateTopics {
+        topics: vec![NewTopic {
+            configs: pairs(&[("cleanup.policy", policy)]),
+            ..topic(name)
+        }],
+        validate_only,
+    };
+    let alter = |name: &str, configs: &[(&str, &str)]| CatalogRequest::AlterConfigs {
+        topics: vec![AlterTopic {
+            name: name.to_owned(),
+            configs: pairs(configs),
+        }],
+        validate_only: false,
+    };
+    let compact = ("cleanup.policy", "compact");
+    assert!(newly(create("tried", "compact", true)).is_empty());
+    assert!(newly(create("deleting", "delete", false)).is_empty());
+    assert_eq!(newly(create("born", "delete, compact", false)), ["born"]);
+    assert_eq!(newly(alter("altered", &[compact])), ["altered"]);
+    let more = [compact, ("retention.ms", "5")];
+    assert!(newly(alter("altered", &more)).is_empty(), "told already");
+    assert!(newly(alter("altered", &[])).is_empty());
+    assert_eq!(newly(alter("altered", &more)), ["altered"], "anew");
+    let deletion = CatalogRequest::DeleteTopics {
+        topics: vec![TopicRef {
+            name: Some("born".to_owned()),
+            id: TopicId::ZERO,
+        }],
+    };
+    assert!(newly(deletion).is_empty());
+    let own = newly(CatalogRequest::CreateOffsetsTopic);
+    assert!(own.is_empty(), "its coordinators shorten it");
+}
