@@ -9,6 +9,7 @@ mod common;
 
 mod damaged;
 mod failed_calls;
+mod failed_read;
 mod failed_write;
 mod first_starts;
 mod full_disk;

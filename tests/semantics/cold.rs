@@ -16,6 +16,7 @@ use crate::common::ops::{
     fetch_request, fetched, produce_request, produced,
 };
 use crate::common::random::Random;
+use crate::common::skip::skip;
 
 matrix! {
     every value: cold_reads_beside_a_producer_and_a_tail_consumer;
@@ -119,6 +120,68 @@ fn cold_reads_beside_a_producer_and_a_tail_consumer(setup: Setup) {
     broker.options().cores = 1;
     broker.start_again();
     read_range(&mut broker.client(), 1, 0..BATCHES / 2);
+    broker.stop();
+}
+
+/// Bytes that a process has had read from disks, as the kernel counts them: direct reads all,
+/// others where they were not in its cache.
+fn bytes_from_disk(process: u32) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap();
+    let line = io.lines().find_map(|line| line.strip_prefix("read_bytes:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
+/// Consumers far behind have the disk read what they ask for, and those at the end of the log
+/// nothing at all: what these read stays in memory, whatever else is read.
+#[test]
+fn consumers_far_behind_evict_nothing_that_those_at_the_end_read() {
+    // Of one shard's memory the tail has 24 MiB, and its consumer reads the last 8 of them.
+    let mut broker = Broker::start_with(Options {
+        cores: 1,
+        memory_mib: 64,
+        wal_disk_mib: 256,
+        ..Options::default()
+    });
+    const END: i64 = 1000;
+    const TAIL: std::ops::Range<i64> = END - 100..END;
+    // Four consumers, partly behind the same records, all well before the tail.
+    const STARTS: [i64; 4] = [0, 150, 300, 450];
+    const EACH: i64 = 250;
+    create_topic(&mut broker.client(), TOPIC, 1, &[]);
+    produce_many(&mut broker.client(), 0, 0..END);
+    let from_disk = || bytes_from_disk(broker.process_id());
+    let bytes = |batches: i64| batches as u64 * VALUE_BYTES as u64;
+    let before = from_disk();
+    let behind = &AtomicI64::new(STARTS.len() as i64);
+    let asked = bytes(EACH * STARTS.len() as i64);
+    std::thread::scope(|scope| {
+        let broker = &broker;
+        for start in STARTS {
+            scope.spawn(move || {
+                read_range(&mut broker.client(), 0, start..start + EACH);
+                behind.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        let mut client = broker.client();
+        let mut read = 0;
+        while read < 4 * asked || behind.load(Ordering::SeqCst) > 0 {
+            read_range(&mut client, 0, TAIL);
+            read += bytes(TAIL.end - TAIL.start);
+        }
+    });
+    let beside = from_disk() - before;
+    if beside < bytes(STARTS[3] + EACH) {
+        skip("the kernel does not count what the broker has read from this file system");
+    } else {
+        // What was read ahead and came too late is read again; the tail's consumer alone would
+        // have had four times as much read.
+        assert!(beside < 2 * asked, "{beside} bytes for {asked} asked for");
+    }
+    let before = from_disk();
+    read_range(&mut broker.client(), 0, TAIL);
+    let after = from_disk() - before;
+    println!("{asked} asked for, {beside} read; {after} read for the tail");
+    assert!(after < 1 << 20, "{after} bytes for what is in memory");
     broker.stop();
 }
 
