@@ -133,23 +133,16 @@ impl Session {
         let (frame, parked) = self.park(frame);
         let peer = self.connection.peer().ip();
         let mut answer = router::answer(&self.services, &frame, scratch, peer).await;
+        // The connection may have to wait now, but memory that others need must not.
+        drop((frame, parked));
         if let Ok(Answer::Waiting(response)) = answer {
-            // The connection waits, but memory that others need must not.
-            drop((frame, parked));
             answer = Ok(Ready::at_once(response.await));
         }
         match answer {
             Ok(Answer::Nothing) => {}
             Ok(answer) => {
                 let answer = self.paid_for(answer, is_produce).await;
-                let bytes = self.queued_bytes.get() + answer.bytes();
-                self.queued_bytes.set(bytes);
-                self.unsent.set(self.unsent.get() + 1);
-                let is_paid = matches!(&answer, Answer::Ready(ready) if ready.held.is_some());
-                let paid = self.activity.paid.get() + usize::from(is_paid);
-                self.activity.paid.set(paid);
-                self.answers.borrow_mut().push_back(answer);
-                self.queued.raise();
+                self.queue(answer);
             }
             Err(error) => {
                 tracing::debug!(peer = %self.connection.peer(), %error, "connection closed");
@@ -157,6 +150,17 @@ impl Session {
             }
         }
         Some(())
+    }
+
+    fn queue(&self, answer: Answer) {
+        let bytes = self.queued_bytes.get() + answer.bytes();
+        self.queued_bytes.set(bytes);
+        self.unsent.set(self.unsent.get() + 1);
+        let is_paid = matches!(&answer, Answer::Ready(ready) if ready.held.is_some());
+        let paid = &self.activity.paid;
+        paid.set(paid.get() + usize::from(is_paid));
+        self.answers.borrow_mut().push_back(answer);
+        self.queued.raise();
     }
 
     /// Copies a request whose handling may take long, like a long poll, out of the memory that
@@ -182,11 +186,8 @@ impl Session {
         let is_little = answer.bytes() <= RESPONSE_BYTES_WITHOUT_UNITS && self.unsent.get() == 0;
         match answer {
             Answer::Ready(mut ready) if ready.held.is_none() && !is_produce && !is_little => {
-                ready.held = self
-                    .services
-                    .shard
-                    .pay_for_response(ready.frame.len())
-                    .await;
+                let bytes = ready.frame.len();
+                ready.held = self.services.shard.pay_for_response(bytes).await;
                 Answer::Ready(ready)
             }
             answer => answer,
@@ -220,13 +221,7 @@ impl Session {
             self.take_ready(&mut outgoing);
             self.drained.raise();
             let written = self.send(&mut outgoing).await;
-            self.activity.sending.set(None);
-            let paid = self.activity.paid.get() - outgoing.held.len();
-            self.activity.paid.set(paid);
-            outgoing.held.clear();
-            self.unsent
-                .set(self.unsent.get() - std::mem::take(&mut outgoing.answers));
-            self.drained.raise();
+            self.on_sent(&mut outgoing);
             if let Err(error) = written {
                 tracing::debug!(peer = %self.connection.peer(), %error, "connection lost");
                 self.broken.set(true);
@@ -249,6 +244,17 @@ impl Session {
             sending.bytes += self.connection.write_some(&mut outgoing.pieces).await?;
         }
         Ok(())
+    }
+
+    /// What was to be sent is sent, or can never be.
+    fn on_sent(&self, outgoing: &mut Outgoing) {
+        let (activity, unsent) = (&self.activity, &self.unsent);
+        activity.sending.set(None);
+        activity.paid.set(activity.paid.get() - outgoing.held.len());
+        unsent.set(unsent.get() - outgoing.answers);
+        outgoing.answers = 0;
+        outgoing.held.clear();
+        self.drained.raise();
     }
 
     async fn next_answer(&self) -> Option<Answer> {

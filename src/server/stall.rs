@@ -91,27 +91,25 @@ impl Activity {
         let begun = self.begun.get().filter(|_| self.reading.get());
         let sending = self.sending.get();
         let behind = self.behind.get().filter(|_| sending.is_some());
+        let paid = sending.filter(|_| self.paid.get() > 0);
         let held = [
-            begun.map(|begun| (Holding::Begun(begun), Some(Wanted::Requests(begun.share)))),
-            behind.map(|times| {
-                (
-                    Holding::Behind(times),
-                    Some(Wanted::Requests(Share::Chunks)),
-                )
-            }),
-            sending.map(|sending| {
-                let is_paid = self.paid.get() > 0;
-                (
-                    Holding::Sending(sending),
-                    is_paid.then_some(Wanted::Responses),
-                )
-            }),
+            (
+                begun.map(Holding::Begun),
+                begun.map(|begun| Wanted::Requests(begun.share)),
+            ),
+            (
+                behind.map(Holding::Behind),
+                behind.map(|_| Wanted::Requests(Share::Chunks)),
+            ),
+            (
+                sending.map(Holding::Sending),
+                paid.map(|_| Wanted::Responses),
+            ),
         ];
         let mut over = None;
-        for (held, seen) in held.into_iter().zip(&self.seen) {
-            let (held, wanted) = held.unzip();
+        for ((held, wanted), seen) in held.into_iter().zip(&self.seen) {
             seen.set(seen.get().then(now_ms, held));
-            let is_short = wanted.flatten().is_some_and(&is_short);
+            let is_short = wanted.is_some_and(&is_short);
             over = over.or(seen.get().why_over(now_ms, is_short));
         }
         over.filter(|_| !self.is_over.replace(true))

@@ -24,8 +24,6 @@ matrix! {
 
 const TOPICS: usize = 100;
 const PARTITIONS: i32 = 100;
-/// About three times what it takes, most of which are the WAL's buffers.
-const RESIDENT_MIB_MAX: u64 = 384;
 
 fn name(topic: usize) -> String {
     format!("many-{topic}")
@@ -149,7 +147,8 @@ fn ten_thousand_partitions(setup: Setup) {
         let mut client = broker.client();
         check_metadata(&mut client);
         check(&mut client, round);
-        assert!(resident(&broker) < RESIDENT_MIB_MAX);
+        // Less than half of it is in use, and most of that are the WAL's buffers.
+        assert!(resident(&broker) <= u64::from(broker.memory_mib()));
     }
     broker.stop();
 }

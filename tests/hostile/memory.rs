@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use corelane::kafka::messages::fetch::FetchRequest;
 
 use super::bystander::Bystander;
-use super::gauge::Gauge;
+use super::gauge::{BESIDE_SMALL_SHARES_MIB, Gauge};
 use crate::common::batches::{batch_of, one};
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
@@ -20,7 +20,7 @@ use crate::common::random::Random;
 matrix! {
     every pair: requests_beyond_the_budget_are_refused_at_their_length;
     every value: consumers_that_never_read_their_responses, a_stop_while_consumers_do_not_read,
-        connections_that_idle_after_much_traffic, large_requests_that_never_end,
+        connections_that_idle_after_much_traffic, much_traffic_stays_in_an_ordinary_budget, large_requests_that_never_end,
         half_sent_requests_hold_up_nobody_for_long,
         half_a_request_may_take_its_time_while_nobody_waits;
     own shards, "it uses up the memory of known shards, so it must know which one it talks to":
@@ -165,8 +165,18 @@ fn be_busy(clients: &mut [Client], topic: &str) {
 }
 
 fn connections_that_idle_after_much_traffic(setup: Setup) {
+    let small = setup.with_per_shard(64, 512);
+    idle_after_much_traffic(small, BESIDE_SMALL_SHARES_MIB);
+}
+
+fn much_traffic_stays_in_an_ordinary_budget(setup: Setup) {
+    let ordinary = setup.with_per_shard(256, 512);
+    idle_after_much_traffic(ordinary, 0);
+}
+
+fn idle_after_much_traffic(options: Options, beside_mib: u32) {
     const CONNECTIONS: u16 = 400;
-    let mut broker = start(setup);
+    let mut broker = Broker::start_with(options);
     create_topic(&mut broker.client(), "busy", 2, &[]);
     let gauge = Gauge::start(&broker);
     let threads: Vec<_> = (0..4)
@@ -193,7 +203,7 @@ fn connections_that_idle_after_much_traffic(setup: Setup) {
         );
         std::thread::sleep(Duration::from_millis(100));
     }
-    gauge.finish("400 connections after much traffic");
+    gauge.finish_with("400 connections after much traffic", beside_mib);
     drop(idle);
     broker.stop();
 }

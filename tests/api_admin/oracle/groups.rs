@@ -153,7 +153,7 @@ fn fetch_of_groups(world: &World) -> OffsetFetchRequest {
 fn fetch_by_id(world: &World) -> offset_fetch::OffsetFetchRequest<'static> {
     let topic = offset_fetch::OffsetFetchRequestTopics {
         topic_id: TopicId(world.created.topic_id.into_bytes()),
-        partition_indexes: vec![0, 1].into(),
+        partition_indexes: vec![0, 1],
         ..Default::default()
     };
     let asked = offset_fetch::OffsetFetchRequestGroup {
