@@ -1,5 +1,7 @@
 //! Produce as it goes well.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use corelane::base::TopicId;
 use corelane::kafka::ErrorCode;
@@ -19,6 +21,7 @@ use crate::common::ops::{
 matrix! {
     every cell: what_is_produced_comes_back_byte_for_byte, pipelined_requests_keep_their_order,
         each_partition_of_a_request_has_its_own_answer, acks_say_whether_and_when_an_answer_comes,
+        an_error_that_has_no_answer_closes_the_connection,
         the_broker_stamps_batches_of_a_log_append_time_topic;
 }
 
@@ -142,9 +145,9 @@ fn acks_say_whether_and_when_an_answer_comes(setup: Setup) {
         let frame = client.call(PRODUCE_BY_NAME, &mixed_request(&["acks"], &[0, 1], acks));
         assert_eq!(produced(&frame).error, ErrorCode::NONE);
     }
-    // No answer at all, not even to what is wrong; the next request is answered.
+    // No answer at all; the next request is answered.
     for _ in 0..3 {
-        let request = mixed_request(&["acks", "absent"], &[0, 1, 9], 0);
+        let request = mixed_request(&["acks"], &[0, 1], 0);
         client.try_send_only(PRODUCE_BY_NAME, &request).unwrap();
     }
     assert_eq!(must_produce(&mut client, "acks", 0, one(b"last")), 5);
@@ -155,6 +158,40 @@ fn acks_say_whether_and_when_an_answer_comes(setup: Setup) {
         assert_eq!(answer.error, ErrorCode::INVALID_REQUIRED_ACKS);
     }
     assert_eq!(must_produce(&mut client, "acks", 0, one(b"last")), 6);
+}
+
+/// Otherwise the producer would never learn that something is wrong. What was asked before is
+/// answered, and what can be appended is.
+fn an_error_that_has_no_answer_closes_the_connection(setup: Setup) {
+    let broker = setup.start();
+    let mut client = broker.client();
+    create_topic(&mut client, "unheard", 2, &[]);
+    let damaged = |partition| {
+        let mut batch = one(b"damaged").to_vec();
+        *batch.last_mut().unwrap() ^= 1;
+        let mut request = produce_request("unheard", partition, batch.into());
+        request.acks = 0;
+        request
+    };
+    // Refused before it is looked at, by this shard, and by another.
+    let refused = [
+        mixed_request(&["unheard", "absent"], &[0, 1], 0),
+        mixed_request(&["unheard"], &[0, 1, 9], 0),
+        damaged(0),
+        damaged(1),
+    ];
+    for request in refused {
+        let mut client = broker.client();
+        let before = produce_request("unheard", 0, one(b"before"));
+        client.send(PRODUCE_BY_NAME, &before);
+        client.try_send_only(PRODUCE_BY_NAME, &request).unwrap();
+        assert_eq!(produced(&client.receive()).error, ErrorCode::NONE);
+        client.set_patience(Duration::from_secs(5));
+        assert!(client.is_closed_by_broker());
+    }
+    // Four that were answered, and two that were not.
+    assert_eq!(must_produce(&mut client, "unheard", 0, one(b"last")), 6);
+    assert_eq!(must_produce(&mut client, "unheard", 1, one(b"last")), 2);
 }
 
 fn the_broker_stamps_batches_of_a_log_append_time_topic(setup: Setup) {
