@@ -25,6 +25,12 @@ const TAIL_AND_CHUNKS_EIGHTHS: u64 = 4;
 /// The index's part of a shard's memory before it takes from the tail's: half of what is left.
 const INDEX_MEMORY_PART: u64 = 16;
 
+/// Fetch sessions and remembered producers have such a part of a shard's memory each.
+const SESSION_MEMORY_PART: u64 = 32;
+
+/// The part of a WAL's disk budget that the state of producers may take.
+const PRODUCER_DISK_PART: u64 = 8;
+
 /// The part of a shard's memory that groups and their offsets may come to, if all coordinators
 /// have as much as they may. Nothing is kept for that: a thousand groups take a few MiB.
 const GROUP_MEMORY_PART: u64 = 2;
@@ -74,6 +80,11 @@ fn group_state_bytes(settings: &Settings) -> usize {
 fn tail_bytes(settings: &Settings) -> usize {
     let both = settings.memory_per_shard() * TAIL_AND_CHUNKS_EIGHTHS / 8;
     (both - chunk_bytes(settings)) as usize
+}
+
+/// What the fetch sessions of a shard may take together, bytes.
+pub fn fetch_session_bytes(settings: &Settings) -> usize {
+    (settings.memory_per_shard() / SESSION_MEMORY_PART) as usize
 }
 
 /// Bytes of registered memory that each shard should have for its WAL blocks.

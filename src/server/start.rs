@@ -93,7 +93,8 @@ fn arena_bytes(settings: &Settings) -> usize {
 
 fn services(shard: ShardHandle, broker: Arc<Broker>) -> Services {
     let first_session = i32::from_le_bytes(process::random());
-    let sessions = FetchSessions::new(FETCH_SESSIONS_MAX, first_session);
+    let session_bytes = plan::fetch_session_bytes(&broker.settings);
+    let sessions = FetchSessions::new(FETCH_SESSIONS_MAX, session_bytes, first_session);
     let producer_ids = ProducerIds::new(broker.leader_epoch, shard.id());
     Services {
         shard,
