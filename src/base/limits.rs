@@ -149,10 +149,15 @@ pub const READ_BYTES_MAX: usize = 256 * KIB;
 /// Bytes of a half-read request, or of a request that is being handled, that a connection may
 /// keep in memory of its own, outside of every budget.
 pub const READ_CARRIED_BYTES_MAX: usize = 4 * KIB;
-/// Most requests in one shard's mailbox, and most replies one shard waits for.
+/// Most requests in one shard's mailbox, and most requests of one shard to others that are to be
+/// answered soon.
 pub const MAILBOX_REQUESTS_MAX: usize = 1024;
+/// Most messages with batches that one shard has under way to others.
+pub const MAILBOX_PRODUCES_MAX: usize = 1024;
 /// Most long polls that one shard has open on others.
 pub const MAILBOX_WATCHES_MAX: usize = 16 * 1024;
+/// Most requests of one shard that wait for members of groups on others.
+pub const MAILBOX_GROUP_WAITS_MAX: usize = 16 * 1024;
 /// Most bytes of one vectored write to a socket, and most pieces in it (IOV_MAX is 1024).
 pub const SOCKET_WRITE_BYTES_MAX: usize = MIB;
 /// See [`SOCKET_WRITE_BYTES_MAX`].

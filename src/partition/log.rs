@@ -236,6 +236,19 @@ impl Partition {
         self.producers.views()
     }
 
+    /// Bytes of the durable batches from `offset` on, where one begins; counted no further than
+    /// `enough`.
+    pub fn bytes_since(&self, offset: i64, enough: usize) -> usize {
+        let mut bytes = 0;
+        for entry in self.index.starting_at(offset) {
+            bytes += entry.len as usize;
+            if bytes >= enough {
+                break;
+            }
+        }
+        bytes
+    }
+
     /// Forgets the producers that appended nothing for `expiration_ms`
     /// (Kafka's `producer.id.expiration.ms`, a day by default). Returns how many.
     pub fn expire_producers(&mut self, now: Now, expiration_ms: u64) -> usize {

@@ -36,6 +36,11 @@ fn in_use(shard: &ShardHandle) -> Vec<&'static str> {
         units("memory of responses", &shard.response_units),
         ("places in mailboxes", !shard.mesh.is_idle()),
         ("long polls", !shard.woken.borrow().is_empty()),
+        (
+            "watches of other shards",
+            !shard.foreign_watches.borrow().is_empty(),
+        ),
+        ("batches that wait for the WAL", !shard.parked.is_empty()),
         ("requests to coordinators", !shard.groups.is_empty()),
         ("watches of partitions", shard.look(Shard::has_waiters)),
         ("pinned segments", shard.look(Shard::has_reads)),

@@ -22,8 +22,9 @@ use super::gate::DurableGate;
 use super::groups::Tickets;
 use super::mesh::Mesh;
 use super::read_pool::ReadPool;
-use super::serve::{self, Wake};
 use super::units::Units;
+use super::watch::Wake;
+use super::{inbox, serve};
 
 /// One shard on its own core. Cheap to clone; never leaves the core.
 #[derive(Clone)]
@@ -62,6 +63,12 @@ pub struct ShardCell {
     /// The catalogue changes one request at a time.
     pub(super) catalog_turn: Semaphore,
     pub(super) woken: RefCell<HashMap<WaiterId, Wake>>,
+    /// The watches that other shards have here, by the asker and its number for them.
+    pub(super) foreign_watches: RefCell<HashMap<(ShardId, u64), WaiterId>>,
+    /// This shard's own number for its next watch.
+    pub(super) next_watch: Cell<u64>,
+    /// Batches of other shards that wait for the WAL.
+    pub(super) parked: inbox::Parked,
     /// Requests to the groups' coordinators that await their answers.
     pub(super) groups: Tickets,
     /// Fetches that wait for what is being read ahead.
@@ -102,6 +109,9 @@ impl ShardHandle {
             buffers: Rc::new(BlockBuffers::here()),
             catalog_turn: Semaphore::new(1),
             woken: RefCell::default(),
+            foreign_watches: RefCell::default(),
+            next_watch: Cell::new(0),
+            parked: inbox::Parked::default(),
             groups: Tickets::default(),
             await_ahead: RefCell::default(),
             cold_units: Units::new(budget.cold_bytes),

@@ -185,6 +185,7 @@ fn start_drivers(shard: &ShardHandle) -> Vec<Driver> {
         tasks::drive(segments::drive(shard.clone())),
         tasks::drive(segments::drive_releases(shard.clone())),
         tasks::drive(inbox::drive(shard.clone())),
+        tasks::drive(inbox::drive_parked(shard.clone())),
     ]
 }
 
