@@ -213,6 +213,11 @@ pub const READ_AHEAD_DISK_READS_MAX: usize = 32;
 pub const READ_AHEAD_PIECES_MAX: usize = READ_PIECES_MAX;
 /// Most producer ids remembered by one partition; the longest idle goes first.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Most producer ids remembered by one shard, if its memory and disk have room for so many: all
+/// are looked at when the longest idle are searched for.
+pub const PRODUCERS_PER_SHARD_MAX: usize = 200_000;
+/// Heap bytes that one remembered producer takes, about.
+pub const PRODUCER_BYTES: usize = 208;
 /// Most producers of one shard that are remembered because their first batch was refused.
 pub const REFUSED_PRODUCERS_MAX: usize = 10_000;
 /// How long such a producer is waited for after its last try, milliseconds: longer than a client
@@ -282,7 +287,7 @@ pub const STORE_GET_BYTES_MAX: u32 = 8 * MIB as u32;
 pub const CRC_COMBINE_BYTES_MIN: usize = 256 * KIB;
 
 /// Bytes of one remembered producer in a checkpoint, at most.
-const CHECKPOINT_PRODUCER_BYTES: usize = 19 + PRODUCER_BATCHES_KEPT * 24;
+pub const CHECKPOINT_PRODUCER_BYTES: usize = 19 + PRODUCER_BATCHES_KEPT * 24;
 const _: () = assert!(
     PRODUCERS_PER_PARTITION_MAX * CHECKPOINT_PRODUCER_BYTES + EPOCHS_PER_PARTITION_MAX * 12 + KIB
         <= CHECKPOINT_BYTES_MAX

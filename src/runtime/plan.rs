@@ -7,7 +7,8 @@ use super::launch::ShardStart;
 use super::process;
 use crate::base::ShardId;
 use crate::base::limits::{
-    COLD_READS_BYTES_MAX, GROUP_STATE_BYTES_MAX, MIB, OFFSETS_PARTITIONS, READ_CHUNKS_BYTES_MAX,
+    CHECKPOINT_PRODUCER_BYTES, COLD_READS_BYTES_MAX, DECOMPRESSED_BYTES_MAX, GROUP_STATE_BYTES_MAX,
+    MIB, OFFSETS_PARTITIONS, PRODUCER_BYTES, PRODUCERS_PER_SHARD_MAX, READ_CHUNKS_BYTES_MAX,
     REQUEST_MEMORY_PARTS, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
 };
 use crate::config::Settings;
@@ -51,8 +52,23 @@ fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
         tail_bytes: tail_bytes(settings),
         read_ahead_bytes: read_ahead_bytes(settings) as usize,
         producer_expiration_ms: settings.producer_id_expiration_ms,
+        producers_max: producers_max(settings),
         groups: group_config(settings),
     }
+}
+
+/// How many producers a shard remembers: what their part of the memory has room for, and their
+/// state its part of the WAL's disk. All of it must be written again before segments can go.
+fn producers_max(settings: &Settings) -> usize {
+    let in_memory = settings.memory_per_shard() / SESSION_MEMORY_PART / PRODUCER_BYTES as u64;
+    let on_disk =
+        settings.wal_disk_per_shard() / PRODUCER_DISK_PART / CHECKPOINT_PRODUCER_BYTES as u64;
+    (in_memory.min(on_disk) as usize).min(PRODUCERS_PER_SHARD_MAX)
+}
+
+/// The same for all shards together, which is what a start may remember before it deals them out.
+pub fn producers_in_all_max(settings: &Settings) -> usize {
+    producers_max(settings) * usize::from(settings.cores)
 }
 
 fn group_config(settings: &Settings) -> GroupConfig {

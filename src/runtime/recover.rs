@@ -38,12 +38,12 @@ pub struct Found {
     pub records: u64,
 }
 
-/// Recovers all WALs.
-pub fn all(data_dir: &DataDir) -> anyhow::Result<Found> {
+/// Recovers all WALs. No more than `producers_max` producers are remembered.
+pub fn all(data_dir: &DataDir, producers_max: usize) -> anyhow::Result<Found> {
     let mut sources: Vec<Source> = (0..data_dir.wals())
         .map(|wal| Source::start(wal, data_dir.wal_dir(wal)))
         .collect();
-    let mut assembly = Assembly::default();
+    let mut assembly = Assembly::remembering(producers_max);
     let mut records = 0;
     while let Some(source) = next_source(&mut sources) {
         let record = source

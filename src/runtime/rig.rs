@@ -87,7 +87,7 @@ impl Rig {
         let count = disks.len() as u16;
         let settings = settings(count);
         let data_dir = DataDir::open(dir, count, process::random()).unwrap();
-        let found = recover::all(&data_dir).unwrap();
+        let found = recover::all(&data_dir, usize::MAX).unwrap();
         let configs = plan::shard_configs(&settings, data_dir.incarnation());
         let recovered = found
             .assembly

@@ -43,7 +43,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     }
     let began = clock::now().mono_ms;
     tracing::info!(data_dir = %settings.data_dir.display(), wals = data_dir.wals(), "reading the data directory");
-    let found = recover::all(&data_dir)?;
+    let found = recover::all(&data_dir, plan::producers_in_all_max(&settings))?;
     let configs = plan::shard_configs(&settings, data_dir.incarnation());
     let recovered = found
         .assembly

@@ -16,6 +16,7 @@ mod hold;
 mod index_memory;
 mod lookup;
 mod own_log;
+mod producer_limit;
 mod readers;
 mod reclaim;
 mod recovery;

@@ -201,6 +201,7 @@ fn open(world: &Rc<World>, meta: Meta, shards: u16, found: Vec<Found>) {
         tail_bytes: world.plan.tail_bytes,
         read_ahead_bytes: world.plan.read_ahead_bytes,
         producer_expiration_ms: world.plan.producer_expiration_ms,
+        producers_max: usize::MAX,
         groups: world.plan.groups,
     };
     let configs: Vec<ShardConfig> = (0..shards).map(config).collect();
