@@ -25,6 +25,11 @@ pub const ARRAY_PRESIZE_MAX: usize = 256;
 /// Most bytes a compressed batch may grow to when it is searched by timestamp: what
 /// an uncompressed one could have.
 pub const DECOMPRESSED_BYTES_MAX: usize = BATCH_BYTES_MAX;
+/// Batches that one ListOffsets looks into because their headers say that they hold what they do
+/// not; then it is content with where it has come to.
+pub const LOOKUPS_IN_VAIN_MAX: usize = 100;
+/// A batch that is not compressed is searched on the shard itself up to this size, bytes.
+pub const LOOKUP_BYTES_INLINE_MAX: usize = 64 * KIB;
 /// Longest topic name (Kafka: `Topic.MAX_NAME_LENGTH`).
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most partitions in one topic.

@@ -1,6 +1,6 @@
 //! Unpacks the record section of a compressed batch. The broker stores and serves
 //! batches as they came; it looks inside only to find a record by its timestamp.
-//! The output is bounded by [`limits::DECOMPRESSED_BYTES_MAX`], whatever the
+//! The output is bounded by [`limits::DECOMPRESSED_BYTES_MAX`], or less, whatever the
 //! compressed bytes claim.
 
 use std::borrow::Cow;
@@ -42,8 +42,8 @@ pub enum CompressionError {
     /// Bytes that are not what the codec makes.
     #[error("compressed data is damaged: {0}")]
     Damaged(String),
-    /// More output than [`limits::DECOMPRESSED_BYTES_MAX`].
-    #[error("compressed data grows beyond {max} bytes", max = limits::DECOMPRESSED_BYTES_MAX)]
+    /// More output than is allowed.
+    #[error("compressed data grows too large")]
     TooLarge,
 }
 
@@ -63,7 +63,17 @@ impl TryFrom<u8> for Codec {
 
 /// The records behind `section`, which is what follows a batch's header.
 pub fn decompress(codec: Codec, section: &[u8]) -> Result<Cow<'_, [u8]>, CompressionError> {
-    let limit = limits::DECOMPRESSED_BYTES_MAX;
+    decompress_within(codec, section, limits::DECOMPRESSED_BYTES_MAX)
+}
+
+/// [`decompress`] for records of at most `limit` bytes. What is not compressed needs no memory
+/// and passes whatever its size. A zstd frame that asks for a window above `limit` is too large
+/// as well: its decoder would fill that before it gave anything out.
+pub fn decompress_within(
+    codec: Codec,
+    section: &[u8],
+    limit: usize,
+) -> Result<Cow<'_, [u8]>, CompressionError> {
     Ok(match codec {
         Codec::None => Cow::Borrowed(section),
         Codec::Gzip => Cow::Owned(read_bounded(

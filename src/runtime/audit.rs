@@ -33,6 +33,7 @@ fn in_use(shard: &ShardHandle) -> Vec<&'static str> {
         units("memory of large requests", large_requests),
         units("memory of parked requests", &shard.parked_units),
         units("memory of reads from the WAL", &shard.cold_units),
+        units("memory of lookups", &shard.lookup_units),
         units("memory of responses", &shard.response_units),
         ("places in mailboxes", !shard.mesh.is_idle()),
         ("long polls", !shard.woken.borrow().is_empty()),

@@ -37,6 +37,8 @@ pub struct Budget {
     pub cold_bytes: u64,
     /// Chunks that sockets are read into.
     pub chunk_bytes: u64,
+    /// What batches grow to that are searched by time.
+    pub lookup_bytes: u64,
     /// Requests that fit no chunk, of ordinary size.
     pub request_bytes: u64,
     /// Requests above [`LARGE_REQUEST_BYTES`](crate::base::limits::LARGE_REQUEST_BYTES).
@@ -75,6 +77,8 @@ pub struct ShardCell {
     pub(super) await_ahead: RefCell<Vec<Waker>>,
     /// Memory of reads from the WAL that are under way.
     pub(super) cold_units: Units,
+    /// Memory of batches that are decompressed to be searched.
+    pub(super) lookup_units: Units,
     /// Memory that sockets are read into.
     pub read_pool: ReadPool,
     /// Memory of requests that were taken out of there because handling them may take long.
@@ -115,6 +119,7 @@ impl ShardHandle {
             groups: Tickets::default(),
             await_ahead: RefCell::default(),
             cold_units: Units::new(budget.cold_bytes),
+            lookup_units: Units::new(budget.lookup_bytes),
             read_pool: ReadPool::new(
                 budget.chunk_bytes,
                 budget.request_bytes,

@@ -145,6 +145,7 @@ fn budget(settings: &Settings) -> Budget {
     let request_bytes = share / REQUEST_MEMORY_PARTS as u64;
     Budget {
         cold_bytes: COLD_READS_BYTES_MAX as u64,
+        lookup_bytes: (share / 8).min(DECOMPRESSED_BYTES_MAX as u64),
         chunk_bytes: chunk_bytes(settings),
         request_bytes,
         large_request_bytes: request_bytes,
