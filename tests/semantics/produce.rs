@@ -20,6 +20,7 @@ use crate::common::ops::{
 
 matrix! {
     every cell: what_is_produced_comes_back_byte_for_byte, pipelined_requests_keep_their_order,
+        requests_that_come_together_share_their_blocks,
         each_partition_of_a_request_has_its_own_answer, acks_say_whether_and_when_an_answer_comes,
         an_error_that_has_no_answer_closes_the_connection,
         the_broker_stamps_batches_of_a_log_append_time_topic;
@@ -91,6 +92,46 @@ fn pipelined_requests_keep_their_order(setup: Setup) {
             .map(|i| Some(i.to_be_bytes().to_vec()));
         assert!(values.eq(expected));
     }
+}
+
+/// Requests that came together go to the disk together, whoever owns their partitions: a
+/// connection that had one of them in flight at a time would write a block for each.
+fn requests_that_come_together_share_their_blocks(setup: Setup) {
+    const REQUESTS: usize = 400;
+    let mut broker = setup.start();
+    let mut client = broker.client();
+    create_topic(&mut client, "together", 2, &[]);
+    broker.stop();
+    let before = blocks(&broker);
+    broker.start_again();
+    let mut client = broker.client();
+    let mut wire = Vec::new();
+    for i in 0..REQUESTS {
+        let request = produce_request("together", (i % 2) as i32, one(&i.to_be_bytes()));
+        wire.extend(Client::encode(PRODUCE_BY_NAME, i as i32, &request));
+    }
+    client.send_raw(&wire).unwrap();
+    for _ in 0..REQUESTS {
+        client.receive_raw();
+    }
+    broker.stop();
+    let written = blocks(&broker) - before;
+    println!("{REQUESTS} requests in {written} blocks");
+    assert!(written < REQUESTS / 4, "{written} blocks");
+    broker.start_again();
+    let stored = read_all(&mut broker.client(), "together", 1, 0).len();
+    assert_eq!(stored, REQUESTS / 2);
+}
+
+/// Blocks in all WALs of a broker that has stopped.
+fn blocks(broker: &Broker) -> usize {
+    let (report, is_sound) = broker.inspect();
+    assert!(is_sound, "{report}");
+    let counts = report.lines().filter_map(|line| {
+        let (count, _) = line.split_once(" block(s)")?;
+        count.trim().parse::<usize>().ok()
+    });
+    counts.sum()
 }
 
 /// One request with a batch for each of some partitions of two topics.
