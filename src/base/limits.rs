@@ -31,6 +31,11 @@ pub const CHECKED_BYTES_MAX: usize = 16 * MIB;
 /// Most records of one batch, and of one response, that are named as the cause of a refusal
 /// (KIP-467).
 pub const RECORD_ERRORS_MAX: usize = 1000;
+/// Batches that one ListOffsets looks into because their headers say that they hold what they do
+/// not; then it is content with where it has come to.
+pub const LOOKUPS_IN_VAIN_MAX: usize = 100;
+/// A batch that is not compressed is searched on the shard itself up to this size, bytes.
+pub const LOOKUP_BYTES_INLINE_MAX: usize = 64 * KIB;
 /// Longest topic name (Kafka: `Topic.MAX_NAME_LENGTH`).
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 /// Most partitions in one topic.
@@ -158,10 +163,15 @@ pub const READ_BYTES_MAX: usize = 256 * KIB;
 /// Bytes of a half-read request, or of a request that is being handled, that a connection may
 /// keep in memory of its own, outside of every budget.
 pub const READ_CARRIED_BYTES_MAX: usize = 4 * KIB;
-/// Most requests in one shard's mailbox, and most replies one shard waits for.
+/// Most requests in one shard's mailbox, and most requests of one shard to others that are to be
+/// answered soon.
 pub const MAILBOX_REQUESTS_MAX: usize = 1024;
+/// Most messages with batches that one shard has under way to others.
+pub const MAILBOX_PRODUCES_MAX: usize = 1024;
 /// Most long polls that one shard has open on others.
 pub const MAILBOX_WATCHES_MAX: usize = 16 * 1024;
+/// Most requests of one shard that wait for members of groups on others.
+pub const MAILBOX_GROUP_WAITS_MAX: usize = 16 * 1024;
 /// Most bytes of one vectored write to a socket, and most pieces in it (IOV_MAX is 1024).
 pub const SOCKET_WRITE_BYTES_MAX: usize = MIB;
 /// See [`SOCKET_WRITE_BYTES_MAX`].
@@ -217,6 +227,11 @@ pub const READ_AHEAD_DISK_READS_MAX: usize = 32;
 pub const READ_AHEAD_PIECES_MAX: usize = READ_PIECES_MAX;
 /// Most producer ids remembered by one partition; the longest idle goes first.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Most producer ids remembered by one shard, if its memory and disk have room for so many: all
+/// are looked at when the longest idle are searched for.
+pub const PRODUCERS_PER_SHARD_MAX: usize = 200_000;
+/// Heap bytes that one remembered producer takes, about.
+pub const PRODUCER_BYTES: usize = 208;
 /// Most producers of one shard that are remembered because their first batch was refused.
 pub const REFUSED_PRODUCERS_MAX: usize = 10_000;
 /// How long such a producer is waited for after its last try, milliseconds: longer than a client
@@ -286,7 +301,7 @@ pub const STORE_GET_BYTES_MAX: u32 = 8 * MIB as u32;
 pub const CRC_COMBINE_BYTES_MIN: usize = 256 * KIB;
 
 /// Bytes of one remembered producer in a checkpoint, at most.
-const CHECKPOINT_PRODUCER_BYTES: usize = 19 + PRODUCER_BATCHES_KEPT * 24;
+pub const CHECKPOINT_PRODUCER_BYTES: usize = 19 + PRODUCER_BATCHES_KEPT * 24;
 const _: () = assert!(
     PRODUCERS_PER_PARTITION_MAX * CHECKPOINT_PRODUCER_BYTES + EPOCHS_PER_PARTITION_MAX * 12 + KIB
         <= CHECKPOINT_BYTES_MAX

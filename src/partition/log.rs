@@ -236,6 +236,35 @@ impl Partition {
         self.producers.views()
     }
 
+    /// Bytes of the durable batches from `offset` on, where one begins; counted no further than
+    /// `enough`.
+    pub fn bytes_since(&self, offset: i64, enough: usize) -> usize {
+        let mut bytes = 0;
+        for entry in self.index.starting_at(offset) {
+            bytes += entry.len as usize;
+            if bytes >= enough {
+                break;
+            }
+        }
+        bytes
+    }
+
+    /// How many producers are remembered.
+    pub fn producer_count(&self) -> usize {
+        self.producers.iter().len()
+    }
+
+    /// When each producer remembered last appended, monotonic milliseconds, and its id.
+    pub fn active_producers(&self) -> impl Iterator<Item = (u64, i64)> {
+        let producers = self.producers.iter();
+        producers.map(|(id, producer)| (producer.active_mono_ms, id))
+    }
+
+    /// Forgets one producer: its next batch is like that of a new one. Whether it was known.
+    pub fn forget_producer(&mut self, id: i64) -> bool {
+        self.producers.forget(id)
+    }
+
     /// Forgets the producers that appended nothing for `expiration_ms`
     /// (Kafka's `producer.id.expiration.ms`, a day by default). Returns how many.
     pub fn expire_producers(&mut self, now: Now, expiration_ms: u64) -> usize {

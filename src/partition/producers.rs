@@ -213,6 +213,16 @@ impl Producers {
         expired
     }
 
+    /// Forgets one producer. Whether it was known.
+    pub(super) fn forget(&mut self, id: i64) -> bool {
+        let was_known = self.by_id.remove(&id).is_some();
+        if was_known {
+            // Each of its entries is that of a producer.
+            self.idle = None;
+        }
+        was_known
+    }
+
     /// Restarts every producer's idle clock.
     pub(super) fn touch_all(&mut self, mono_ms: u64) {
         for producer in self.by_id.values_mut() {

@@ -21,6 +21,8 @@ use super::log::Partition;
 #[derive(Clone, Debug)]
 pub struct Recovery {
     partition: Partition,
+    /// What stands for the time of what is fed, see [`Recovery::set_clock`].
+    clock: u64,
 }
 
 /// What became of a record.
@@ -80,7 +82,29 @@ impl Recovery {
     pub fn new(topic_partition: TopicPartition, config: LogConfig) -> Recovery {
         Recovery {
             partition: Partition::new(topic_partition, config, i32::MAX),
+            clock: 0,
         }
+    }
+
+    /// Producers of batches fed from here on count as active at `clock`, and those of checkpoints:
+    /// any number that grows with the records of the WALs does.
+    pub fn set_clock(&mut self, clock: u64) {
+        self.clock = clock;
+    }
+
+    /// How many producers are remembered so far.
+    pub fn producer_count(&self) -> usize {
+        self.partition.producer_count()
+    }
+
+    /// As [`Partition::active_producers`], by the clock of this recovery.
+    pub fn active_producers(&self) -> impl Iterator<Item = (u64, i64)> {
+        self.partition.active_producers()
+    }
+
+    /// As [`Partition::forget_producer`].
+    pub fn forget_producer(&mut self, id: i64) -> bool {
+        self.partition.forget_producer(id)
     }
 
     /// Takes a batch found at `position`; `header` is as stored and its
@@ -110,7 +134,7 @@ impl Recovery {
         self.partition.take_offsets(header);
         self.partition
             .producers
-            .apply(header, append::log_append_time(header), 0);
+            .apply(header, append::log_append_time(header), self.clock);
         self.partition.recover_entry(IndexEntry {
             base_offset,
             last_offset: header.last_offset(),
@@ -193,6 +217,7 @@ impl Recovery {
         self.partition.epochs = epochs;
         self.partition.epochs.trim(self.partition.log_start());
         self.partition.producers = producers;
+        self.partition.producers.touch_all(self.clock);
         Ok(Recovered::Applied)
     }
 

@@ -64,6 +64,10 @@ impl Partition {
             .filter(|to| *to > self.planned_log_start)
     }
 
+    /// A batch stays for as long as its header says, and what is behind it with it: a log begins
+    /// somewhere. The header's time is its producer's word, so one from the future keeps the log from
+    /// expiring, as it does in Kafka, where it keeps its segment and those behind it; how far ahead
+    /// it may be is `message.timestamp.after.max.ms`. `retention.bytes` heeds no time.
     fn expired_by_time(&self, now: Now, retention_ms: u64) -> Option<i64> {
         let age_max = i64::try_from(retention_ms).unwrap_or(i64::MAX);
         let horizon = now.wall_ms.saturating_sub(age_max);

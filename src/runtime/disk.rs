@@ -165,6 +165,22 @@ pub fn probe_mode(file: &Path) -> io::Result<WriteMode> {
     }
 }
 
+/// Sees to it that reads of `file` show what is on the disk, which the page cache need not: Linux
+/// keeps a page whose writing has failed as if it were clean, so that it is read as written, and a
+/// later flush has nothing to do and succeeds; a power cut, or just want of memory, takes it back.
+/// Such a page is dropped here. One that is still to be written cannot be dropped, and is written
+/// first: that is an error if it fails, and the next call drops the page. (A file system that does
+/// not drop pages when asked has no other way to tell; those of Linux that write to disks do.)
+/// Blocking: at start only.
+///
+/// # Errors
+/// Those of writing what was still to be written.
+pub fn settle(file: &File) -> io::Result<()> {
+    file.sync_data()?;
+    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?;
+    Ok(())
+}
+
 /// Reads `len` bytes at `offset` with an ordinary call; for recovery, before shards run.
 pub fn read_blocking(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len];

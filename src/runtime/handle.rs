@@ -22,8 +22,9 @@ use super::gate::DurableGate;
 use super::groups::Tickets;
 use super::mesh::Mesh;
 use super::read_pool::ReadPool;
-use super::serve::{self, Wake};
 use super::units::{Held, Units};
+use super::watch::Wake;
+use super::{inbox, serve};
 
 /// One shard on its own core. Cheap to clone; never leaves the core.
 #[derive(Clone)]
@@ -36,6 +37,8 @@ pub struct Budget {
     pub cold_bytes: u64,
     /// Chunks that sockets are read into.
     pub chunk_bytes: u64,
+    /// What batches grow to that are searched by time.
+    pub lookup_bytes: u64,
     /// Requests that fit no chunk, of ordinary size.
     pub request_bytes: u64,
     /// Requests above [`LARGE_REQUEST_BYTES`](crate::base::limits::LARGE_REQUEST_BYTES).
@@ -62,12 +65,20 @@ pub struct ShardCell {
     /// The catalogue changes one request at a time.
     pub(super) catalog_turn: Semaphore,
     pub(super) woken: RefCell<HashMap<WaiterId, Wake>>,
+    /// The watches that other shards have here, by the asker and its number for them.
+    pub(super) foreign_watches: RefCell<HashMap<(ShardId, u64), WaiterId>>,
+    /// This shard's own number for its next watch.
+    pub(super) next_watch: Cell<u64>,
+    /// Batches of other shards that wait for the WAL.
+    pub(super) parked: inbox::Parked,
     /// Requests to the groups' coordinators that await their answers.
     pub(super) groups: Tickets,
     /// Fetches that wait for what is being read ahead.
     pub(super) await_ahead: RefCell<Vec<Waker>>,
     /// Memory of reads from the WAL that are under way.
     pub(super) cold_units: Units,
+    /// Memory of batches that are decompressed to be searched.
+    pub(super) lookup_units: Units,
     /// Memory that sockets are read into.
     pub read_pool: ReadPool,
     /// Memory of requests that were taken out of there because handling them may take long.
@@ -102,9 +113,13 @@ impl ShardHandle {
             buffers: Rc::new(BlockBuffers::here()),
             catalog_turn: Semaphore::new(1),
             woken: RefCell::default(),
+            foreign_watches: RefCell::default(),
+            next_watch: Cell::new(0),
+            parked: inbox::Parked::default(),
             groups: Tickets::default(),
             await_ahead: RefCell::default(),
             cold_units: Units::new(budget.cold_bytes),
+            lookup_units: Units::new(budget.lookup_bytes),
             read_pool: ReadPool::new(
                 budget.chunk_bytes,
                 budget.request_bytes,

@@ -130,6 +130,12 @@ async fn run_shard(
     let core = start
         .recovered
         .open(start.wal_config, start.wal, start.adopted)?;
+    if core.is_index_full() {
+        tracing::warn!(
+            shard = core.id().0,
+            "the index of the batches that are here has outgrown its share of --memory: they can be read and deleted, and producers are refused until enough has expired or was deleted; raise --memory, or shorten retention"
+        );
+    }
     let files = Files::new(
         &shared.data_dir,
         shared.mode,
@@ -185,6 +191,7 @@ fn start_drivers(shard: &ShardHandle) -> Vec<Driver> {
         tasks::drive(segments::drive(shard.clone())),
         tasks::drive(segments::drive_releases(shard.clone())),
         tasks::drive(inbox::drive(shard.clone())),
+        tasks::drive(inbox::drive_parked(shard.clone())),
     ]
 }
 

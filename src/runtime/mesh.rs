@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 use glommio::sync::Semaphore;
 
 use crate::base::ShardId;
-use crate::base::limits::{MAILBOX_REQUESTS_MAX, MAILBOX_WATCHES_MAX};
-use crate::shard::{ShardReply, ShardRequest};
+use crate::base::limits::MAILBOX_REQUESTS_MAX;
+use crate::shard::{Lane, ShardReply, ShardRequest};
 
 /// A request on its way, with where to answer.
 #[derive(Debug)]
@@ -41,8 +41,9 @@ pub fn weave(shards: u16) -> Vec<MeshPart> {
     let requests: Vec<_> = (0..shards)
         .map(|_| flume::bounded::<Envelope>(MAILBOX_REQUESTS_MAX))
         .collect();
+    let replies_max = Lane::ALL.iter().map(|lane| lane.places()).sum();
     let replies: Vec<_> = (0..shards)
-        .map(|_| flume::bounded::<Reply>(MAILBOX_REQUESTS_MAX + MAILBOX_WATCHES_MAX))
+        .map(|_| flume::bounded::<Reply>(replies_max))
         .collect();
     let parts = requests.iter().zip(&replies).zip(0..shards);
     parts
@@ -61,10 +62,8 @@ pub fn weave(shards: u16) -> Vec<MeshPart> {
 pub struct Mesh {
     part: MeshPart,
     expected: RefCell<Expected>,
-    /// Long polls, and whoever waits for other members of a group, may be many and slow; they
-    /// must not hold the places of the rest.
-    request_places: Rc<Semaphore>,
-    watch_places: Rc<Semaphore>,
+    /// In the order of [`Lane::ALL`].
+    places: [Semaphore; Lane::ALL.len()],
 }
 
 #[derive(Debug, Default)]
@@ -78,12 +77,12 @@ enum Slot {
     Free,
     Waiting {
         waker: Option<Waker>,
-        watch: bool,
+        lane: Lane,
     },
     Arrived(ShardReply),
     /// The asker went away; the place is kept until the reply has come.
     Abandoned {
-        watch: bool,
+        lane: Lane,
     },
 }
 
@@ -93,8 +92,7 @@ impl Mesh {
         Rc::new(Mesh {
             part,
             expected: RefCell::default(),
-            request_places: Rc::new(Semaphore::new(MAILBOX_REQUESTS_MAX as u64)),
-            watch_places: Rc::new(Semaphore::new(MAILBOX_WATCHES_MAX as u64)),
+            places: Lane::ALL.map(|lane| Semaphore::new(lane.places() as u64)),
         })
     }
 
@@ -107,9 +105,9 @@ impl Mesh {
     /// apart, so that requests keep their order and replies need not. `None` when the
     /// mesh is closing down.
     pub async fn send(self: &Rc<Self>, to: ShardId, request: ShardRequest) -> Option<PendingReply> {
-        let watch = request.may_wait_long();
-        self.places(watch).acquire(1).await.ok()?;
-        let ticket = self.expected.borrow_mut().expect(watch);
+        let lane = request.lane();
+        self.places(lane).acquire(1).await.ok()?;
+        let ticket = self.expected.borrow_mut().expect(lane);
         let pending = PendingReply {
             mesh: self.clone(),
             ticket,
@@ -144,25 +142,20 @@ impl Mesh {
     /// Hands arrived replies to those who wait for them; runs for the shard's life.
     pub async fn deliver_replies(&self) {
         while let Ok((ticket, reply)) = self.part.reply_inbox.recv_async().await {
-            let watch = self.expected.borrow_mut().arrive(ticket, reply);
-            self.places(watch).signal(1);
+            let lane = self.expected.borrow_mut().arrive(ticket, reply);
+            self.places(lane).signal(1);
         }
     }
 
     /// Whether no reply is expected.
     pub fn is_idle(&self) -> bool {
         let expected = self.expected.borrow();
-        expected.free.len() == expected.slots.len()
-            && self.request_places.available() == MAILBOX_REQUESTS_MAX as u64
-            && self.watch_places.available() == MAILBOX_WATCHES_MAX as u64
+        let is_free = |lane: &Lane| self.places(*lane).available() == lane.places() as u64;
+        expected.free.len() == expected.slots.len() && Lane::ALL.iter().all(is_free)
     }
 
-    fn places(&self, watch: bool) -> &Rc<Semaphore> {
-        if watch {
-            &self.watch_places
-        } else {
-            &self.request_places
-        }
+    fn places(&self, lane: Lane) -> &Semaphore {
+        &self.places[lane as usize]
     }
 }
 
@@ -171,6 +164,13 @@ impl Mesh {
 pub struct ReplyTo {
     shard: ShardId,
     ticket: usize,
+}
+
+impl ReplyTo {
+    /// The shard that asks.
+    pub fn shard(self) -> ShardId {
+        self.shard
+    }
 }
 
 impl Envelope {
@@ -187,8 +187,8 @@ impl Envelope {
 }
 
 impl Expected {
-    fn expect(&mut self, watch: bool) -> usize {
-        let slot = Slot::Waiting { waker: None, watch };
+    fn expect(&mut self, lane: Lane) -> usize {
+        let slot = Slot::Waiting { waker: None, lane };
         match self.free.pop() {
             Some(ticket) => {
                 self.slots[ticket] = slot;
@@ -202,18 +202,18 @@ impl Expected {
     }
 
     /// Stores or drops a reply; says which kind of place it held.
-    fn arrive(&mut self, ticket: usize, reply: ShardReply) -> bool {
+    fn arrive(&mut self, ticket: usize, reply: ShardReply) -> Lane {
         match std::mem::replace(&mut self.slots[ticket], Slot::Free) {
-            Slot::Waiting { waker, watch } => {
+            Slot::Waiting { waker, lane } => {
                 self.slots[ticket] = Slot::Arrived(reply);
                 if let Some(waker) = waker {
                     waker.wake();
                 }
-                watch
+                lane
             }
-            Slot::Abandoned { watch } => {
+            Slot::Abandoned { lane } => {
                 self.free.push(ticket);
-                watch
+                lane
             }
             Slot::Free | Slot::Arrived(_) => unreachable!("a reply without a request"),
         }
@@ -225,10 +225,10 @@ impl Expected {
                 self.free.push(ticket);
                 Poll::Ready(reply)
             }
-            Slot::Waiting { watch, .. } => {
+            Slot::Waiting { lane, .. } => {
                 self.slots[ticket] = Slot::Waiting {
                     waker: Some(waker.clone()),
-                    watch,
+                    lane,
                 };
                 Poll::Pending
             }
@@ -238,7 +238,7 @@ impl Expected {
 
     fn abandon(&mut self, ticket: usize) {
         match self.slots[ticket] {
-            Slot::Waiting { watch, .. } => self.slots[ticket] = Slot::Abandoned { watch },
+            Slot::Waiting { lane, .. } => self.slots[ticket] = Slot::Abandoned { lane },
             Slot::Arrived(_) => {
                 self.slots[ticket] = Slot::Free;
                 self.free.push(ticket);

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod data_dir;
 pub mod disk;
 pub mod event;
+pub mod fetch;
 pub mod files;
 pub mod gate;
 pub mod groups;
@@ -29,6 +30,8 @@ pub mod read;
 pub mod read_buffer;
 pub mod read_pool;
 pub mod recover;
+#[cfg(test)]
+mod rig;
 pub mod segments;
 pub mod serve;
 pub mod signals;
@@ -38,6 +41,7 @@ pub mod trim;
 pub mod units;
 pub mod upkeep;
 pub mod wal;
+pub mod watch;
 
 use std::time::Duration;
 

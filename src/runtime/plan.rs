@@ -7,7 +7,8 @@ use super::launch::ShardStart;
 use super::process;
 use crate::base::ShardId;
 use crate::base::limits::{
-    COLD_READS_BYTES_MAX, GROUP_STATE_BYTES_MAX, MIB, OFFSETS_PARTITIONS, READ_CHUNKS_BYTES_MAX,
+    CHECKPOINT_PRODUCER_BYTES, COLD_READS_BYTES_MAX, DECOMPRESSED_BYTES_MAX, GROUP_STATE_BYTES_MAX,
+    MIB, OFFSETS_PARTITIONS, PRODUCER_BYTES, PRODUCERS_PER_SHARD_MAX, READ_CHUNKS_BYTES_MAX,
     REQUEST_MEMORY_PARTS, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
 };
 use crate::config::Settings;
@@ -24,6 +25,12 @@ const TAIL_AND_CHUNKS_EIGHTHS: u64 = 4;
 
 /// The index's part of a shard's memory before it takes from the tail's: half of what is left.
 const INDEX_MEMORY_PART: u64 = 16;
+
+/// Fetch sessions and remembered producers have such a part of a shard's memory each.
+const SESSION_MEMORY_PART: u64 = 32;
+
+/// The part of a WAL's disk budget that the state of producers may take.
+const PRODUCER_DISK_PART: u64 = 8;
 
 /// The part of a shard's memory that groups and their offsets may come to, if all coordinators
 /// have as much as they may. Nothing is kept for that: a thousand groups take a few MiB.
@@ -45,8 +52,23 @@ fn shard_config(settings: &Settings, id: u16, incarnation: u32) -> ShardConfig {
         tail_bytes: tail_bytes(settings),
         read_ahead_bytes: read_ahead_bytes(settings) as usize,
         producer_expiration_ms: settings.producer_id_expiration_ms,
+        producers_max: producers_max(settings),
         groups: group_config(settings),
     }
+}
+
+/// How many producers a shard remembers: what their part of the memory has room for, and their
+/// state its part of the WAL's disk. All of it must be written again before segments can go.
+fn producers_max(settings: &Settings) -> usize {
+    let in_memory = settings.memory_per_shard() / SESSION_MEMORY_PART / PRODUCER_BYTES as u64;
+    let on_disk =
+        settings.wal_disk_per_shard() / PRODUCER_DISK_PART / CHECKPOINT_PRODUCER_BYTES as u64;
+    (in_memory.min(on_disk) as usize).min(PRODUCERS_PER_SHARD_MAX)
+}
+
+/// The same for all shards together, which is what a start may remember before it deals them out.
+pub fn producers_in_all_max(settings: &Settings) -> usize {
+    producers_max(settings) * usize::from(settings.cores)
 }
 
 fn group_config(settings: &Settings) -> GroupConfig {
@@ -74,6 +96,11 @@ fn group_state_bytes(settings: &Settings) -> usize {
 fn tail_bytes(settings: &Settings) -> usize {
     let both = settings.memory_per_shard() * TAIL_AND_CHUNKS_EIGHTHS / 8;
     (both - chunk_bytes(settings)) as usize
+}
+
+/// What the fetch sessions of a shard may take together, bytes.
+pub fn fetch_session_bytes(settings: &Settings) -> usize {
+    (settings.memory_per_shard() / SESSION_MEMORY_PART) as usize
 }
 
 /// Bytes of registered memory that each shard should have for its WAL blocks.
@@ -118,6 +145,7 @@ fn budget(settings: &Settings) -> Budget {
     let request_bytes = share / REQUEST_MEMORY_PARTS as u64;
     Budget {
         cold_bytes: COLD_READS_BYTES_MAX as u64,
+        lookup_bytes: (share / 8).min(DECOMPRESSED_BYTES_MAX as u64),
         chunk_bytes: chunk_bytes(settings),
         request_bytes,
         large_request_bytes: request_bytes,

@@ -38,12 +38,12 @@ pub struct Found {
     pub records: u64,
 }
 
-/// Recovers all WALs.
-pub fn all(data_dir: &DataDir) -> anyhow::Result<Found> {
+/// Recovers all WALs. No more than `producers_max` producers are remembered.
+pub fn all(data_dir: &DataDir, producers_max: usize) -> anyhow::Result<Found> {
     let mut sources: Vec<Source> = (0..data_dir.wals())
         .map(|wal| Source::start(wal, data_dir.wal_dir(wal)))
         .collect();
-    let mut assembly = Assembly::default();
+    let mut assembly = Assembly::remembering(producers_max);
     let mut records = 0;
     while let Some(source) = next_source(&mut sources) {
         let record = source
@@ -146,7 +146,8 @@ fn recover_one(
                 let file = match open.entry(plan.slot) {
                     std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
                     std::collections::hash_map::Entry::Vacant(entry) => {
-                        entry.insert(File::open(&path).with_context(|| path.display().to_string())?)
+                        let file = open_settled(&path);
+                        entry.insert(file.with_context(|| path.display().to_string())?)
                     }
                 };
                 let bytes = disk::read_blocking(file, u64::from(plan.offset), plan.bytes);
@@ -159,7 +160,7 @@ fn recover_one(
     let _ = out.send(found);
     let recovered = recovery.finish();
     step!("recovery.read");
-    flush(dir, &recovered)?;
+    flush(dir, &recovered, &open)?;
     step!("recovery.flushed");
     tell(wal, &recovered);
     Ok(recovered)
@@ -197,13 +198,24 @@ fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What was being written when the last run ended may still be in the disk's memory.
-fn flush(dir: &Path, recovered: &Recovered) -> anyhow::Result<()> {
+/// A failed flush has ended the last run, perhaps. What it should have written is not to be shown
+/// to anybody now, found durable by a flush that has nothing to do, and gone later.
+fn open_settled(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    disk::settle(&file)?;
+    Ok(file)
+}
+
+/// What was being written when the last run ended may still be in the disk's memory. Through the
+/// descriptors that it was read by: no error since then is missed.
+fn flush(dir: &Path, recovered: &Recovered, open: &HashMap<u32, File>) -> anyhow::Result<()> {
     for slot in &recovered.sync {
         let path = dir.join(segment_file_name(*slot));
-        let file = File::options().write(true).open(&path);
-        file.and_then(|file| file.sync_data())
-            .with_context(|| path.display().to_string())?;
+        let flushed = match open.get(slot) {
+            Some(file) => file.sync_data(),
+            None => File::open(&path).and_then(|file| file.sync_data()),
+        };
+        flushed.with_context(|| path.display().to_string())?;
     }
     Ok(())
 }

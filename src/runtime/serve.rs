@@ -1,20 +1,16 @@
 //! Carrying out requests on the shard that owns what they are about: the core decides,
 //! this waits for disks, deadlines and durability.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
-
 use futures_lite::future;
 
 use super::handle::ShardHandle;
 use super::steps::step;
-use super::{ahead, catalog, groups, lookup, read, sleep_ms};
+use super::{ahead, catalog, groups, lookup, read, sleep_ms, watch};
 use crate::base::{Lsn, TopicPartition};
 use crate::kafka::ErrorCode;
 use crate::shard::{
-    Appended, FetchRead, FetchResult, Hold, ProduceEntry, ProduceResult, Shard, ShardReply,
-    ShardRequest, Wait, WaiterId, Watch,
+    Appended, Blocked, FetchRead, FetchResult, Hold, ProduceEntry, ProduceResult, Shard,
+    ShardReply, ShardRequest, Wait,
 };
 
 /// Pause between two tries while the disk budget is used up, milliseconds.
@@ -24,15 +20,19 @@ const FULL_RETRY_MS: u64 = 20;
 pub async fn answer(shard: &ShardHandle, request: ShardRequest) -> ShardReply {
     match request {
         ShardRequest::Produce(entries) => {
-            let (results, lsn) = append_forwarded(shard, entries).await;
+            let (results, lsn) = append_all(shard, entries).await;
             shard.durable(lsn).await;
             ShardReply::Produce(results)
         }
         ShardRequest::Fetch(request) => ShardReply::Fetch(read(shard, request).await),
+        // Others' watches begin in the mailbox, and this shard ends its own by dropping them.
         ShardRequest::Watch(request) => {
-            watch(shard, &request).await;
+            if let Some(watching) = watch::begin(shard, request, None) {
+                watching.ended().await;
+            }
             ShardReply::Done
         }
+        ShardRequest::Unwatch(_) => ShardReply::Done,
         ShardRequest::ListOffsets(entries) => {
             ShardReply::ListOffsets(lookup::list_offsets(shard, &entries).await)
         }
@@ -109,11 +109,8 @@ pub async fn append(
     append_within(shard, entry, Hold::produce(timeout_ms)).await
 }
 
-/// Appends what another shard forwarded.
-pub async fn append_forwarded(
-    shard: &ShardHandle,
-    entries: Vec<ProduceEntry>,
-) -> (Vec<ProduceResult>, Lsn) {
+/// Appends one batch after the other, as if another shard had forwarded them.
+async fn append_all(shard: &ShardHandle, entries: Vec<ProduceEntry>) -> (Vec<ProduceResult>, Lsn) {
     let mut results = Vec::with_capacity(entries.len());
     let mut after = Lsn::default();
     for entry in entries {
@@ -130,19 +127,33 @@ async fn append_within(
     mut hold: Hold,
 ) -> (ProduceResult, Lsn) {
     loop {
-        let blocked = match shard.with(|core, now| core.append(now, entry.tp, &entry.batch)) {
-            Ok(Appended { result, after }) => return (result, after),
-            Err(blocked) => blocked,
-        };
-        match hold.next(shard.now(), blocked) {
-            Wait::Disk => wait_for_disk(shard).await,
-            // Nothing makes room any more, and the stop waits for this answer.
-            Wait::Room if shard.stopping.get() => {
-                return (shard.look(Shard::no_room), Lsn::default());
-            }
-            Wait::Room => sleep_ms(FULL_RETRY_MS).await,
-            Wait::Refuse => return (shard.look(Shard::no_room), Lsn::default()),
+        match try_append(shard, entry, &mut hold) {
+            Attempt::Done(result, after) => return (result, after),
+            Attempt::Wait(Blocked::Busy) => wait_for_disk(shard).await,
+            Attempt::Wait(Blocked::Full) => sleep_ms(FULL_RETRY_MS).await,
         }
+    }
+}
+
+/// What came of a try to append a batch.
+pub(super) enum Attempt {
+    /// It is appended, or refused for good.
+    Done(ProduceResult, Lsn),
+    /// It is worth another try, after a while.
+    Wait(Blocked),
+}
+
+/// Tries to append a batch, which is held back no longer than `hold` allows.
+pub(super) fn try_append(shard: &ShardHandle, entry: &ProduceEntry, hold: &mut Hold) -> Attempt {
+    let blocked = match shard.with(|core, now| core.append(now, entry.tp, &entry.batch)) {
+        Ok(Appended { result, after }) => return Attempt::Done(result, after),
+        Err(blocked) => blocked,
+    };
+    match hold.next(shard.now(), blocked) {
+        Wait::Disk => Attempt::Wait(Blocked::Busy),
+        // Nothing makes room any more in a stop, which waits for this answer.
+        Wait::Room if !shard.stopping.get() => Attempt::Wait(Blocked::Full),
+        Wait::Room | Wait::Refuse => Attempt::Done(shard.look(Shard::no_room), Lsn::default()),
     }
 }
 
@@ -160,96 +171,4 @@ pub async fn read(shard: &ShardHandle, request: FetchRead) -> Vec<FetchResult> {
     let results = read::carry_out(shard, plans).await;
     ahead::begin(shard);
     results
-}
-
-/// Waits for news in partitions of this shard, or until the time is up or the broker stops.
-pub async fn watch(shard: &ShardHandle, request: &Watch) {
-    if shard.stopping.get() {
-        return;
-    }
-    let Some(waiter) = shard.with(|core, _| core.watch(request)) else {
-        return;
-    };
-    shard.woken.borrow_mut().insert(waiter, Wake::Waiting(None));
-    let _end = EndWatch {
-        shard,
-        request,
-        waiter,
-    };
-    let woken = poll_fn(|cx| match shard.woken.borrow_mut().get_mut(&waiter) {
-        Some(Wake::Waiting(waker)) => {
-            *waker = Some(cx.waker().clone());
-            Poll::Pending
-        }
-        Some(Wake::Woken) | None => Poll::Ready(()),
-    });
-    future::or(woken, sleep_ms(request.wait_ms)).await;
-}
-
-/// How far a long poll has come.
-#[derive(Debug)]
-pub enum Wake {
-    /// Its task sleeps.
-    Waiting(Option<std::task::Waker>),
-    /// There is news.
-    Woken,
-}
-
-impl Wake {
-    /// There is news, or an end: its task goes on.
-    pub fn wake(&mut self) {
-        if let Wake::Waiting(Some(waker)) = std::mem::replace(self, Wake::Woken) {
-            waker.wake();
-        }
-    }
-}
-
-/// Ends a watch however its task ends.
-struct EndWatch<'a> {
-    shard: &'a ShardHandle,
-    request: &'a Watch,
-    waiter: WaiterId,
-}
-
-impl Drop for EndWatch<'_> {
-    fn drop(&mut self) {
-        self.shard.woken.borrow_mut().remove(&self.waiter);
-        self.shard
-            .with(|core, _| core.unwatch(self.waiter, self.request));
-    }
-}
-
-/// Waits for any news in partitions of several shards, or until the time is up.
-pub async fn watch_owners(shard: &ShardHandle, seen: Vec<(TopicPartition, i64)>, wait_ms: u64) {
-    let mut shares: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
-    for entry in seen {
-        shares.entry(shard.owner(entry.0)).or_default().push(entry);
-    }
-    let mut watches: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
-    for (owner, entries) in shares {
-        let request = Watch {
-            entries,
-            bytes: 1,
-            wait_ms,
-        };
-        let shard = shard.clone();
-        watches.push(Box::pin(async move {
-            if owner == shard.id() {
-                watch(&shard, &request).await;
-            } else {
-                shard.ask(owner, ShardRequest::Watch(request)).await;
-            }
-        }));
-    }
-    let any = poll_fn(|cx| {
-        let ready = watches
-            .iter_mut()
-            .any(|watch| watch.as_mut().poll(cx).is_ready());
-        if ready {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    });
-    future::or(any, sleep_ms(wait_ms)).await;
 }

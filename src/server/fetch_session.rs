@@ -12,8 +12,10 @@ use crate::kafka::error_code::ErrorCode;
 /// How long an unused session is safe from eviction, milliseconds
 /// (Kafka: `min.incremental.fetch.session.eviction.ms`).
 const EVICTION_IDLE_MS: u64 = 120_000;
-/// Most partitions that all sessions of a shard hold together.
-const PARTITIONS_MAX: usize = 1_000_000;
+/// What one partition of a session takes, its topic's name aside, bytes: two tables, of which one
+/// may be half empty.
+const MEMBER_BYTES: usize =
+    2 * size_of::<(PartitionKey, Member)>() + 3 * size_of::<(u64, PartitionKey)>() / 2;
 
 /// How a request names a topic: by id from version 13 on.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -65,6 +67,8 @@ struct FetchSession {
     turns: BTreeMap<u64, PartitionKey>,
     next_turn: u64,
     used_ms: u64,
+    /// What its partitions take, about.
+    bytes: usize,
 }
 
 /// The sessions of one shard.
@@ -72,7 +76,9 @@ struct FetchSession {
 pub struct FetchSessions {
     sessions: HashMap<i32, FetchSession>,
     sessions_max: usize,
-    partitions: usize,
+    bytes_max: usize,
+    /// What all sessions take together.
+    bytes: usize,
     next_id: i32,
 }
 
@@ -103,14 +109,16 @@ pub struct SessionPlan {
 }
 
 impl FetchSessions {
-    /// No sessions yet, at most `sessions_max`; ids count up from `first_id`, which
-    /// the runtime draws at random so that ids of an earlier run are not met again.
-    pub fn new(sessions_max: usize, first_id: i32) -> Self {
+    /// No sessions yet, at most `sessions_max`, which may take `bytes_max` of memory together; ids
+    /// count up from `first_id`, which the runtime draws at random so that ids of an earlier run
+    /// are not met again.
+    pub fn new(sessions_max: usize, bytes_max: usize, first_id: i32) -> Self {
         let next_id = first_id.saturating_abs().max(1);
         FetchSessions {
             sessions: HashMap::new(),
             sessions_max,
-            partitions: 0,
+            bytes_max,
+            bytes: 0,
             next_id,
         }
     }
@@ -186,13 +194,19 @@ impl FetchSessions {
 
     fn close(&mut self, id: i32) {
         if let Some(session) = self.sessions.remove(&id) {
-            self.partitions -= session.members.len();
+            self.bytes -= session.bytes;
         }
     }
 
     /// A new session's id; 0 when there is no room for one, which clients accept.
     fn create(&mut self, now_ms: u64, request: &SessionRequest) -> i32 {
-        if request.partitions.is_empty() || !self.make_room(now_ms, request.partitions.len()) {
+        let bytes = request
+            .partitions
+            .iter()
+            .map(|(key, _)| bytes_of(key))
+            .sum();
+        let has_room = self.make_room(now_ms, None, bytes);
+        if request.partitions.is_empty() || !has_room {
             return 0;
         }
         while self.sessions.contains_key(&self.next_id) {
@@ -207,21 +221,25 @@ impl FetchSessions {
             turns: BTreeMap::new(),
             next_turn: 0,
             used_ms: now_ms,
+            bytes: 0,
         };
         for (key, wanted) in &request.partitions {
             session.want(key.clone(), *wanted);
         }
-        self.partitions += session.members.len();
+        self.bytes += session.bytes;
         self.sessions.insert(id, session);
         id
     }
 
-    fn make_room(&mut self, now_ms: u64, partitions: usize) -> bool {
+    /// Ends idle sessions until there is room for `bytes` more, in the session `of` or a new one.
+    fn make_room(&mut self, now_ms: u64, of: Option<i32>, bytes: usize) -> bool {
         let full = |s: &Self| {
-            s.sessions.len() >= s.sessions_max || s.partitions + partitions > PARTITIONS_MAX
+            let has_place = of.is_some() || s.sessions.len() < s.sessions_max;
+            !has_place || s.bytes.saturating_add(bytes) > s.bytes_max
         };
         while full(self) {
-            let oldest = self.sessions.iter().min_by_key(|(_, s)| s.used_ms);
+            let others = self.sessions.iter().filter(|(id, _)| of != Some(**id));
+            let oldest = others.min_by_key(|(_, s)| s.used_ms);
             match oldest.map(|(id, s)| (*id, s.used_ms)) {
                 Some((id, used_ms)) if used_ms + EVICTION_IDLE_MS <= now_ms => self.close(id),
                 _ => return false,
@@ -245,7 +263,20 @@ impl FetchSessions {
         if session.by_id != request.by_id {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
-        let before = session.members.len();
+        // What is forgotten makes no room for what is new: that is the next request's.
+        let news = request.partitions.iter().map(|(key, _)| key);
+        let more = news.filter(|key| !session.members.contains_key(*key));
+        let more = more.map(bytes_of).sum();
+        if more > 0 && !self.make_room(now_ms, Some(request.id), more) {
+            // The client begins again with a full request, and is content without a session.
+            self.close(request.id);
+            return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        }
+        let session = self
+            .sessions
+            .get_mut(&request.id)
+            .ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
+        let before = session.bytes;
         for (key, wanted) in request.partitions {
             session.want(key, wanted);
         }
@@ -255,7 +286,7 @@ impl FetchSessions {
         session.epoch = session.epoch.checked_add(1).unwrap_or(1);
         session.used_ms = now_ms;
         let partitions: Vec<_> = session.in_turn().collect();
-        self.partitions = self.partitions + partitions.len() - before;
+        self.bytes = self.bytes + session.bytes - before;
         if partitions.is_empty() {
             self.close(request.id);
             return Ok(SessionPlan {
@@ -280,6 +311,7 @@ impl FetchSession {
         }
         let order = self.next_turn;
         self.next_turn += 1;
+        self.bytes += bytes_of(&key);
         self.turns.insert(order, key.clone());
         self.members.insert(
             key,
@@ -294,6 +326,10 @@ impl FetchSession {
     fn forget(&mut self, key: &PartitionKey) {
         if let Some(member) = self.members.remove(key) {
             self.turns.remove(&member.order);
+            self.bytes -= bytes_of(key);
+            if self.members.len() < self.members.capacity() / 4 {
+                self.members.shrink_to_fit();
+            }
         }
     }
 
@@ -303,9 +339,21 @@ impl FetchSession {
     }
 }
 
+/// A name counts with each of its partitions, as they may have come one by one.
+fn bytes_of((topic, _): &PartitionKey) -> usize {
+    let name = match topic {
+        TopicKey::Id(_) => 0,
+        TopicKey::Name(name) => name.len(),
+    };
+    MEMBER_BYTES + name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// More than these tests need.
+    const ROOM: usize = 1 << 20;
 
     fn key(partition: i32) -> PartitionKey {
         (TopicKey::Name("t".into()), partition)
@@ -340,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_session_remembers_changes_and_forgets() {
-        let mut sessions = FetchSessions::new(10, 7);
+        let mut sessions = FetchSessions::new(10, ROOM, 7);
         let first = sessions
             .handle(0, request(0, 0, &[(0, 5), (1, 5)]))
             .unwrap();
@@ -354,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_wrong_epoch_or_id_is_refused() {
-        let mut sessions = FetchSessions::new(10, 1);
+        let mut sessions = FetchSessions::new(10, ROOM, 1);
         let id = sessions.handle(0, request(0, 0, &[(0, 5)])).unwrap().id;
         let stale = sessions.handle(0, request(id, 2, &[])).unwrap_err();
         assert_eq!(stale, ErrorCode::INVALID_FETCH_SESSION_EPOCH);
@@ -372,7 +420,7 @@ mod tests {
 
     #[test]
     fn partitions_that_gave_data_go_to_the_back() {
-        let mut sessions = FetchSessions::new(10, 1);
+        let mut sessions = FetchSessions::new(10, ROOM, 1);
         let id = sessions
             .handle(0, request(0, 0, &[(0, 0), (1, 0), (2, 0)]))
             .unwrap()
@@ -384,7 +432,7 @@ mod tests {
 
     #[test]
     fn only_news_is_told() {
-        let mut sessions = FetchSessions::new(10, 1);
+        let mut sessions = FetchSessions::new(10, ROOM, 1);
         let id = sessions.handle(0, request(0, 0, &[(0, 0)])).unwrap().id;
         let told = Told {
             high_watermark: 3,
@@ -404,7 +452,7 @@ mod tests {
 
     #[test]
     fn a_full_cache_gives_no_session_until_one_is_idle() {
-        let mut sessions = FetchSessions::new(1, 1);
+        let mut sessions = FetchSessions::new(1, ROOM, 1);
         assert_ne!(sessions.handle(0, request(0, 0, &[(0, 0)])).unwrap().id, 0);
         assert_eq!(sessions.handle(1, request(0, 0, &[(0, 0)])).unwrap().id, 0);
         assert_ne!(
@@ -419,7 +467,7 @@ mod tests {
 
     #[test]
     fn an_emptied_or_closed_session_ends() {
-        let mut sessions = FetchSessions::new(10, 1);
+        let mut sessions = FetchSessions::new(10, ROOM, 1);
         let id = sessions.handle(0, request(0, 0, &[(0, 0)])).unwrap().id;
         let mut last = request(id, 1, &[]);
         last.forgotten.push(key(0));
@@ -430,6 +478,57 @@ mod tests {
             0
         );
         assert!(sessions.is_empty());
-        assert_eq!(sessions.partitions, 0);
+        assert_eq!(sessions.bytes, 0);
+    }
+
+    /// A request for topics with names of their own.
+    fn named(id: i32, epoch: i32, numbers: std::ops::Range<usize>) -> SessionRequest {
+        let name = |number| TopicKey::Name(format!("{number:0200}").into());
+        let partitions = numbers.map(|number| ((name(number), 0), wanted(0)));
+        SessionRequest {
+            partitions: partitions.collect(),
+            ..request(id, epoch, &[])
+        }
+    }
+
+    #[test]
+    fn names_count_and_a_session_that_outgrows_the_room_ends() {
+        let room = 10 * (MEMBER_BYTES + 200);
+        let mut sessions = FetchSessions::new(10, room, 1);
+        let id = sessions.handle(0, named(0, 0, 0..8)).unwrap().id;
+        assert_ne!(id, 0);
+        assert_eq!(sessions.handle(0, named(0, 0, 0..3)).unwrap().id, 0);
+        assert_eq!(sessions.handle(0, named(id, 1, 6..10)).unwrap().id, id);
+        assert_eq!(sessions.bytes, room);
+        let known = sessions.handle(0, named(id, 2, 0..10)).unwrap();
+        assert_eq!(known.partitions.len(), 10, "what it has takes no more");
+        let beyond = sessions.handle(0, named(id, 3, 10..11)).unwrap_err();
+        assert_eq!(beyond, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        assert!(sessions.is_empty());
+        assert_eq!(sessions.bytes, 0);
+    }
+
+    #[test]
+    fn idle_sessions_make_way_for_one_that_grows() {
+        let mut sessions = FetchSessions::new(10, 10 * (MEMBER_BYTES + 200), 1);
+        let idle = sessions.handle(0, named(0, 0, 0..5)).unwrap().id;
+        let now_ms = EVICTION_IDLE_MS;
+        let busy = sessions.handle(now_ms - 1, named(0, 0, 0..5)).unwrap().id;
+        let grown = sessions.handle(now_ms, named(busy, 1, 5..10)).unwrap();
+        assert_eq!((grown.id, grown.partitions.len()), (busy, 10));
+        let gone = sessions.handle(now_ms, named(idle, 1, 0..1)).unwrap_err();
+        assert_eq!(gone, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+    }
+
+    #[test]
+    fn a_session_that_forgets_gives_its_memory_back() {
+        let mut sessions = FetchSessions::new(10, ROOM, 1);
+        let id = sessions.handle(0, named(0, 0, 0..1000)).unwrap().id;
+        let mut forget = request(id, 1, &[]);
+        let keys = named(0, 0, 1..1000).partitions;
+        forget.forgotten = keys.into_iter().map(|(key, _)| key).collect();
+        assert_eq!(sessions.handle(0, forget).unwrap().partitions.len(), 1);
+        assert_eq!(sessions.bytes, MEMBER_BYTES + 200);
+        assert!(sessions.sessions[&id].members.capacity() < 10);
     }
 }

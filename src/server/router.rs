@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::Services;
 use super::api;
 use crate::base::Lsn;
+use crate::kafka::ErrorCode;
 use crate::kafka::api::ApiKey;
 use crate::kafka::frame::RequestHeader;
 use crate::kafka::messages::{self, Request, Response};
@@ -28,6 +29,9 @@ pub enum Answer {
     Waiting(Pin<Box<dyn Future<Output = EncodedFrame>>>),
     /// Nothing is to be sent (`acks=0`).
     Nothing,
+    /// Nothing is to be sent, and the connection is to be closed, for this error: the client
+    /// does not read answers.
+    Close(ErrorCode),
 }
 
 impl Answer {
@@ -35,7 +39,7 @@ impl Answer {
     pub fn bytes(&self) -> usize {
         match self {
             Answer::Ready(ready) => ready.frame.len(),
-            Answer::Produce(_) | Answer::Waiting(_) | Answer::Nothing => 0,
+            Answer::Produce(_) | Answer::Waiting(_) | Answer::Nothing | Answer::Close(_) => 0,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::base::limits::{
     RESPONSE_BYTES_QUEUED_MAX, RESPONSE_BYTES_WITHOUT_UNITS, SOCKET_WRITE_BYTES_MAX,
     SOCKET_WRITE_PIECES_MAX,
 };
+use crate::kafka::ErrorCode;
 use crate::runtime::event::Event;
 use crate::runtime::net::Connection;
 use crate::runtime::read_buffer::{ReadBuffer, ReadError};
@@ -140,6 +141,10 @@ impl Session {
         }
         match answer {
             Ok(Answer::Nothing) => {}
+            Ok(Answer::Close(error)) => {
+                self.tell_closed(error);
+                return None;
+            }
             Ok(answer) => {
                 let answer = self.paid_for(answer, is_produce).await;
                 self.queue(answer);
@@ -217,18 +222,17 @@ impl Session {
     async fn write_answers(&self) {
         let mut outgoing = Outgoing::default();
         while let Some(answer) = self.next_answer().await {
-            self.wait_for(answer, &mut outgoing).await;
+            if let Err(error) = self.wait_for(answer, &mut outgoing).await {
+                self.tell_closed(error);
+                return self.give_up().await;
+            }
             self.take_ready(&mut outgoing);
             self.drained.raise();
             let written = self.send(&mut outgoing).await;
             self.on_sent(&mut outgoing);
             if let Err(error) = written {
                 tracing::debug!(peer = %self.connection.peer(), %error, "connection lost");
-                self.broken.set(true);
-                self.answers.borrow_mut().clear();
-                self.drained.raise();
-                self.connection.shutdown().await;
-                return;
+                return self.give_up().await;
             }
         }
     }
@@ -257,6 +261,19 @@ impl Session {
         self.drained.raise();
     }
 
+    /// Ends the connection without another answer.
+    async fn give_up(&self) {
+        self.broken.set(true);
+        self.answers.borrow_mut().clear();
+        self.drained.raise();
+        self.connection.shutdown().await;
+    }
+
+    fn tell_closed(&self, error: ErrorCode) {
+        let peer = self.connection.peer();
+        tracing::debug!(%peer, ?error, "connection closed: a produce without an answer was refused");
+    }
+
     async fn next_answer(&self) -> Option<Answer> {
         loop {
             if let Some(next) = self.answers.borrow_mut().pop_front() {
@@ -271,21 +288,23 @@ impl Session {
         }
     }
 
-    /// Waits until `answer` may leave, and adds it.
-    async fn wait_for(&self, answer: Answer, outgoing: &mut Outgoing) {
+    /// Waits until `answer` may leave, and adds it; the error that the connection ends with
+    /// instead.
+    async fn wait_for(&self, answer: Answer, outgoing: &mut Outgoing) -> Result<(), ErrorCode> {
         outgoing.answers += 1;
+        let answer = match answer {
+            Answer::Produce(in_flight) => in_flight.wait(&self.services).await,
+            answer => answer,
+        };
         match answer {
             Answer::Ready(ready) => {
                 self.services.shard.durable(ready.after).await;
                 outgoing.add(ready);
             }
-            Answer::Produce(in_flight) => {
-                if let Some(frame) = in_flight.wait(&self.services).await {
-                    outgoing.pieces.extend(frame.into_chunks());
-                }
-            }
-            Answer::Waiting(_) | Answer::Nothing => {}
+            Answer::Close(error) => return Err(error),
+            Answer::Produce(_) | Answer::Waiting(_) | Answer::Nothing => {}
         }
+        Ok(())
     }
 
     /// Adds the answers behind that may leave at once, to send them with one system call.

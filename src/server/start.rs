@@ -43,7 +43,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     }
     let began = clock::now().mono_ms;
     tracing::info!(data_dir = %settings.data_dir.display(), wals = data_dir.wals(), "reading the data directory");
-    let found = recover::all(&data_dir)?;
+    let found = recover::all(&data_dir, plan::producers_in_all_max(&settings))?;
     let configs = plan::shard_configs(&settings, data_dir.incarnation());
     let recovered = found
         .assembly
@@ -93,7 +93,8 @@ fn arena_bytes(settings: &Settings) -> usize {
 
 fn services(shard: ShardHandle, broker: Arc<Broker>) -> Services {
     let first_session = i32::from_le_bytes(process::random());
-    let sessions = FetchSessions::new(FETCH_SESSIONS_MAX, first_session);
+    let session_bytes = plan::fetch_session_bytes(&broker.settings);
+    let sessions = FetchSessions::new(FETCH_SESSIONS_MAX, session_bytes, first_session);
     let producer_ids = ProducerIds::new(broker.leader_epoch, shard.id());
     Services {
         shard,

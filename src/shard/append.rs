@@ -102,7 +102,10 @@ impl Shard {
         if let Some(first) = first {
             self.refused.forget(tp, first.producer_id);
         }
+        let known = held.log.producer_count();
         let placed = held.log.commit(candidate);
+        self.producers.on_change(known, held.log.producer_count());
+        self.forget_excess_producers();
         let result = acknowledged(placed.base_offset, placed.log_append_time, placed.log_start);
         let after = self.log(tp, placed, Priority::Data);
         Ok(Appended { result, after })

@@ -153,6 +153,7 @@ impl Shard {
             return;
         };
         self.readers.forget(tp);
+        self.producers.on_change(held.log.producer_count(), 0);
         for &waiter in held.log.waiters() {
             mark!("shard.catalog.deleted-while-watched");
             self.waiters.wake(waiter);

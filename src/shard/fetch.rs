@@ -23,7 +23,7 @@ impl Shard {
     /// reported with [`Shard::on_read_done`] when its read has ended.
     pub fn fetch(&mut self, now: Now, read: &FetchRead) -> Vec<FetchPlan> {
         let mut left = read.max_bytes;
-        let mut nothing_yet = true;
+        let mut nothing_yet = read.first_whole;
         let mut plans = Vec::with_capacity(read.entries.len());
         for entry in &read.entries {
             let plan = match self.fetch_partition(now, entry, left, nothing_yet) {
@@ -62,6 +62,7 @@ impl Shard {
             log_start_offset: log.log_start(),
             diverging: None,
             records: Vec::new(),
+            cut_short: false,
         };
         let divergence = log.check_divergence(entry.last_fetched_epoch, entry.offset);
         if let Some(end) = divergence.map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)? {
@@ -74,6 +75,7 @@ impl Shard {
         let max_bytes = entry.max_bytes.min(left);
         let plan = log.plan_read(entry.offset, max_bytes, nothing_yet);
         let mut plan = plan.map_err(|_| ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        result.cut_short = left < entry.max_bytes && plan.next_offset < result.high_watermark;
         // What is on disk comes before what is in memory.
         if let Some(Piece::Cold(_)) = plan.pieces.first() {
             let stays_cold = log.is_cold(plan.next_offset);
@@ -116,18 +118,17 @@ impl Shard {
 
     /// Begins a long poll; `None` when there is news already.
     pub fn watch(&mut self, watch: &Watch) -> Option<WaiterId> {
-        let mut news = 0;
+        // What came while the request was on its way counts, but is no reason to look again for
+        // a few bytes: where records come all the time, that would be always.
+        let mut missing = watch.bytes.max(1);
         for &(tp, seen) in &watch.entries {
-            match self.partitions.get(&tp) {
-                Some(held) if held.log.high_watermark() <= seen => {}
-                // How many bytes came meanwhile is not worth knowing: look again.
-                Some(_) | None => news += 1,
-            }
+            let log = &self.partitions.get(&tp)?.log;
+            missing = missing.saturating_sub(log.bytes_since(seen, missing));
         }
-        if news > 0 {
+        if missing == 0 {
             return None;
         }
-        let waiter = self.waiters.add(watch.bytes);
+        let waiter = self.waiters.add(missing);
         for &(tp, _) in &watch.entries {
             if let Some(held) = self.partitions.get_mut(&tp) {
                 held.log.register_waiter(waiter);

@@ -44,7 +44,7 @@ impl Hold {
     }
 
     /// A batch that another shard forwarded. A full disk is told at once: waiting would hold
-    /// up every other request of that mailbox.
+    /// up every other batch that was forwarded after it.
     pub fn forwarded() -> Hold {
         Hold::produce(0)
     }

@@ -8,6 +8,7 @@ mod catalog_log;
 mod catalog_task;
 mod durable;
 mod fetch;
+mod fetch_shares;
 mod files;
 mod group_rewrite;
 mod groups;
@@ -15,6 +16,7 @@ mod hold;
 mod index_memory;
 mod lookup;
 mod own_log;
+mod producer_limit;
 mod readers;
 mod reclaim;
 mod recovery;
@@ -32,6 +34,7 @@ pub use append::{Appended, Blocked};
 pub use catalog_log::CatalogChange;
 pub use catalog_task::{CatalogStep, CatalogTask};
 pub use fetch::FetchPlan;
+pub use fetch_shares::FetchShares;
 pub use group_rewrite::{GroupRewrite, GroupRewriteStep};
 pub use groups::{GroupAnswer, group_partition};
 pub use hold::{Hold, Wait};
@@ -40,7 +43,7 @@ pub use recovery::{
     Assembly, RecoveredShard, RecoveryError, SEQUENCES_PER_START, ShardWals, deal_wals, earliest,
 };
 pub use request::{
-    EpochEndEntry, EpochEndResult, FetchEntry, FetchRead, FetchResult, ListOffsetsEntry,
+    EpochEndEntry, EpochEndResult, FetchEntry, FetchRead, FetchResult, Lane, ListOffsetsEntry,
     ListOffsetsResult, ProduceEntry, ProduceResult, ProducerState, ShardReply, ShardRequest, Watch,
 };
 pub use slots::SegmentSlots;

@@ -29,7 +29,8 @@ impl Shard {
         self.refused.expire(now.mono_ms);
         let mut expired = Vec::new();
         for (&tp, held) in &mut self.partitions {
-            held.log.expire_producers(now, expiration_ms);
+            let forgotten = held.log.expire_producers(now, expiration_ms);
+            self.producers.on_change(forgotten, 0);
             if tp != CATALOG_LOG
                 && !held.log_start_pending
                 && let Some(offset) = held.log.expired_to(now)

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::groups::Groups;
 use super::index_memory::IndexMemory;
 use super::own_log::{OwnLog, is_own};
+use super::producer_limit::ProducerLimit;
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
@@ -118,9 +119,18 @@ pub fn deal_wals(mut wals: Vec<Recovered>, shards: u16) -> Vec<ShardWals> {
 }
 
 /// Collects the records of all WALs, in the order of the starts that wrote them.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Assembly {
     partitions: HashMap<TopicPartition, Collected>,
+    producers: ProducerLimit,
+    /// Records so far: the clock of the producers.
+    records: u64,
+}
+
+impl Default for Assembly {
+    fn default() -> Assembly {
+        Assembly::remembering(usize::MAX)
+    }
 }
 
 #[derive(Debug)]
@@ -147,6 +157,23 @@ pub struct RecoveredShard {
 }
 
 impl Assembly {
+    /// Nothing yet; no more than `producers_max` producers are remembered in all. A WAL may have
+    /// the batches of many more than the shards that wrote it remembered.
+    pub fn remembering(producers_max: usize) -> Assembly {
+        Assembly {
+            partitions: HashMap::new(),
+            producers: ProducerLimit::new(producers_max),
+            records: 0,
+        }
+    }
+
+    /// How many producers are remembered so far.
+    #[cfg(test)]
+    pub(super) fn remembered_producers(&self) -> usize {
+        let partitions = self.partitions.values();
+        partitions.map(|c| c.log.producer_count()).sum()
+    }
+
     /// Takes in one record. Records of a partition must come in the order in which they
     /// were written: start by start, and in LSN order within the WAL of one start.
     pub fn record(&mut self, record: &RecoveredRecord) -> Result<(), RecoveryError> {
@@ -165,7 +192,31 @@ impl Assembly {
                 state_wals: BTreeSet::new(),
                 own: is_own(record.tp).then(OwnLog::default),
             });
-        collected.recover(record).map_err(refuse)
+        self.records += 1;
+        collected.log.set_clock(self.records);
+        let known = collected.log.producer_count();
+        collected.recover(record).map_err(refuse)?;
+        let now_known = collected.log.producer_count();
+        self.producers.on_change(known, now_known);
+        self.forget_excess_producers();
+        Ok(())
+    }
+
+    fn forget_excess_producers(&mut self) {
+        if !self.producers.is_passed() {
+            return;
+        }
+        let all = self.partitions.iter().flat_map(|(tp, collected)| {
+            let active = collected.log.active_producers();
+            active.map(|(at, id)| (at, *tp, id))
+        });
+        for (_, tp, id) in self.producers.excess(all.collect()) {
+            if let Some(collected) = self.partitions.get_mut(&tp)
+                && collected.log.forget_producer(id)
+            {
+                self.producers.on_change(1, 0);
+            }
+        }
     }
 
     /// Deals everything out to the shards; `configs` has one for each.
@@ -348,7 +399,11 @@ impl RecoveredShard {
         let adopted = adopted
             .into_iter()
             .map(|r| (r.wal, AdoptedWal::open(r.wal, &r)));
-        Ok(Shard {
+        let mut producers = ProducerLimit::new(self.config.producers_max);
+        for held in self.partitions.values() {
+            producers.on_change(0, held.log.producer_count());
+        }
+        let mut shard = Shard {
             wal: Wal::open(wal_config, &wal)?,
             adopted: adopted.collect(),
             catalog: self.catalog,
@@ -358,6 +413,7 @@ impl RecoveredShard {
             tail: TailQueue::new(self.config.tail_bytes, wal_config.segment_bytes),
             index_memory: IndexMemory::new(self.config.index_bytes, self.config.tail_bytes),
             waiters: Waiters::default(),
+            producers,
             refused: RefusedProducers::default(),
             readers: ColdReaders::new(self.config.read_ahead_bytes),
             needs: self.needs,
@@ -369,7 +425,9 @@ impl RecoveredShard {
             written: BTreeMap::new(),
             last_lsn: Lsn(next_lsn.0 - 1),
             config: self.config,
-        })
+        };
+        shard.forget_excess_producers();
+        Ok(shard)
     }
 }
 

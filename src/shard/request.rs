@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::base::{SegmentId, TopicPartition};
+use crate::base::{SegmentId, TopicPartition, limits};
 use crate::catalog::{CatalogReply, CatalogRequest};
 use crate::group::{GroupReply, GroupRequest};
 use crate::kafka::ErrorCode;
@@ -20,6 +20,8 @@ pub enum ShardRequest {
     Fetch(FetchRead),
     /// Answer once `bytes` more became readable in these partitions, or at the deadline.
     Watch(Watch),
+    /// The sender waits no more for its watch of this number, which may have ended by itself.
+    Unwatch(u64),
     /// Look up offsets.
     ListOffsets(Vec<ListOffsetsEntry>),
     /// Raise log start offsets; -1 means the high watermark (KIP-107).
@@ -47,14 +49,43 @@ pub enum ShardRequest {
     Shutdown,
 }
 
-impl ShardRequest {
-    /// Whether the answer may have to wait for something that nobody hurries: records that are
-    /// yet to come, members of a group that are yet to join.
-    pub fn may_wait_long(&self) -> bool {
+/// What a request waits for. Requests of one kind, however many, must not keep those of another
+/// from being sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// Nothing that takes long.
+    Quick,
+    /// The disk, which may be behind.
+    Produce,
+    /// Records that are yet to come.
+    Watch,
+    /// Members of a group that are yet to join.
+    Group,
+}
+
+impl Lane {
+    /// All there are.
+    pub const ALL: [Lane; 4] = [Lane::Quick, Lane::Produce, Lane::Watch, Lane::Group];
+
+    /// Most requests of one shard that are under way.
+    pub fn places(self) -> usize {
         match self {
-            ShardRequest::Watch(_) => true,
-            ShardRequest::Group { request, .. } => request.may_wait_long(),
-            _ => false,
+            Lane::Quick => limits::MAILBOX_REQUESTS_MAX,
+            Lane::Produce => limits::MAILBOX_PRODUCES_MAX,
+            Lane::Watch => limits::MAILBOX_WATCHES_MAX,
+            Lane::Group => limits::MAILBOX_GROUP_WAITS_MAX,
+        }
+    }
+}
+
+impl ShardRequest {
+    /// What it may have to wait for.
+    pub fn lane(&self) -> Lane {
+        match self {
+            ShardRequest::Produce(_) => Lane::Produce,
+            ShardRequest::Watch(_) => Lane::Watch,
+            ShardRequest::Group { request, .. } if request.may_wait_long() => Lane::Group,
+            _ => Lane::Quick,
         }
     }
 }
@@ -129,8 +160,10 @@ impl ProduceResult {
 pub struct FetchRead {
     /// In the order in which the bytes are to be given out.
     pub entries: Vec<FetchEntry>,
-    /// Bytes in all; the first batch is given whole even if larger (KIP-74).
+    /// Bytes in all.
     pub max_bytes: usize,
+    /// Whether the first batch is given whole even if larger (KIP-74).
+    pub first_whole: bool,
 }
 
 /// One partition of a [`FetchRead`].
@@ -163,6 +196,8 @@ pub struct FetchResult {
     pub diverging: Option<(i32, i64)>,
     /// Whole record batches in offset order.
     pub records: Vec<Bytes>,
+    /// With more than [`FetchRead::max_bytes`] there would be more records.
+    pub cut_short: bool,
 }
 
 impl FetchResult {
@@ -175,6 +210,7 @@ impl FetchResult {
             log_start_offset: -1,
             diverging: None,
             records: Vec::new(),
+            cut_short: false,
         }
     }
 
@@ -187,6 +223,8 @@ impl FetchResult {
 /// A wish to be told of new records.
 #[derive(Clone, Debug)]
 pub struct Watch {
+    /// The asking shard's own number for it.
+    pub id: u64,
     /// Where they may come, with the first offset not yet read.
     pub entries: Vec<(TopicPartition, i64)>,
     /// How many bytes must have come.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::groups::Groups;
 use super::index_memory::IndexMemory;
+use super::producer_limit::ProducerLimit;
 use super::readers::ColdReaders;
 use super::refused::RefusedProducers;
 use super::segments::SegmentNeeds;
@@ -33,6 +34,8 @@ pub struct ShardConfig {
     /// How long an idle producer is remembered, milliseconds
     /// (Kafka: `producer.id.expiration.ms`).
     pub producer_expiration_ms: u64,
+    /// Most producers remembered, all partitions together; the longest idle goes first.
+    pub producers_max: usize,
     /// How consumer groups are kept.
     pub groups: GroupConfig,
 }
@@ -53,6 +56,7 @@ pub struct Shard {
     pub(super) tail: TailQueue,
     pub(super) index_memory: IndexMemory,
     pub(super) waiters: Waiters,
+    pub(super) producers: ProducerLimit,
     pub(super) refused: RefusedProducers,
     pub(super) readers: ColdReaders,
     pub(super) needs: SegmentNeeds,

@@ -93,6 +93,7 @@ fn a_topic_lives_on_every_node_at_once(setup: Setup) {
         ErrorCode::INVALID_PARTITIONS,
     ];
     assert_eq!(errors, expected);
+    assert_eq!(again[1].replication_factor, 1, "three were asked for");
     for node in 0..=last {
         let mut client = broker.node(node);
         let topic = client.topic("a");
@@ -108,6 +109,13 @@ fn a_topic_lives_on_every_node_at_once(setup: Setup) {
             (0..=last).collect::<Vec<_>>(),
             "every node leads some"
         );
+        // Whatever was asked for, there is one replica: the leader.
+        for partition in &topic.partitions {
+            let only = [partition.leader_id];
+            assert_eq!(*partition.replica_nodes, only);
+            assert_eq!(*partition.isr_nodes, only);
+            assert!(partition.offline_replicas.is_empty());
+        }
     }
     assert_eq!(grow(&mut admin, "a", 9, true), ErrorCode::NONE);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use corelane::kafka::batch::{HEADER_BYTES, LENGTH_PREFIX_BYTES};
@@ -10,15 +11,16 @@ use rdkafka::config::ClientConfig;
 use rdkafka::message::Message;
 
 use super::records::{self, Record};
-use super::rig::{TestProducer, config, consumer, take};
+use super::rig::{STEP_MAX, TestProducer, config, consumer, take};
 use crate::common::batches::{batch_of, forged};
 use crate::common::broker::Broker;
 use crate::common::matrix::{Setup, matrix};
-use crate::common::ops::{create_topic, must_produce, read_all};
+use crate::common::ops::{create_topic, delete_topic, fetch, must_produce, read_all};
 
 matrix! {
     every pair: a_topic_is_created_when_a_producer_asks_for_it, batches_with_lz4_are_read;
-    every value: every_codec_idempotent_or_not, every_setting_of_acks;
+    every value: every_codec_idempotent_or_not, every_setting_of_acks,
+        a_producer_without_answers_learns_that_its_topic_is_another;
 }
 
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
@@ -145,4 +147,30 @@ fn batches_with_lz4_are_read(setup: Setup) {
     let found = take(&consumer, 3);
     let found: Vec<_> = found.iter().map(|m| m.payload().unwrap()).collect();
     assert_eq!(found, values);
+}
+
+/// With `acks` 0 an error has no answer but the end of the connection, and that is what makes
+/// librdkafka ask for metadata before its next regular time, minutes later.
+fn a_producer_without_answers_learns_that_its_topic_is_another(setup: Setup) {
+    let broker = setup.start();
+    let mut client = broker.client();
+    create_topic(&mut client, "unheard", 1, &[]);
+    let producer = TestProducer::new(config(&broker).set("acks", "0").set("linger.ms", "0"));
+    let sent = records::some(1, 7);
+    producer.send("unheard", 0, 0, &sent[0]);
+    let deadline = Instant::now() + STEP_MAX;
+    while read_all(&mut client, "unheard", 0, 0).is_empty() {
+        assert!(Instant::now() < deadline, "the first record never came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    delete_topic(&mut client, "unheard");
+    // It asks for the topic, which creates it again.
+    for number in 1.. {
+        producer.send("unheard", 0, number, &sent[0]);
+        if !fetch(&mut client, "unheard", 0, 0).records.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it goes on in vain");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -94,11 +94,29 @@ pub fn commit(
     committed(&client.call(COMMIT_BY_NAME, &request))
 }
 
+/// What a commit says of one partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Committed {
+    pub offset: i64,
+    /// -1 for none.
+    pub leader_epoch: i32,
+    pub metadata: Option<String>,
+}
+
 /// All offsets of a group: by topic and partition.
 pub fn fetch_offsets(
     client: &mut Client,
     group: &str,
 ) -> Result<BTreeMap<(String, i32), i64>, ErrorCode> {
+    let commits = fetch_commits(client, group)?.into_iter();
+    Ok(commits.map(|(of, commit)| (of, commit.offset)).collect())
+}
+
+/// All that is committed in a group: by topic and partition.
+pub fn fetch_commits(
+    client: &mut Client,
+    group: &str,
+) -> Result<BTreeMap<(String, i32), Committed>, ErrorCode> {
     let request = OffsetFetchRequest {
         groups: vec![OffsetFetchRequestGroup {
             group_id: group,
@@ -116,7 +134,14 @@ pub fn fetch_offsets(
     let offsets = group.topics.iter().flat_map(|topic| {
         let name = topic.name.to_string();
         let partitions = topic.partitions.iter();
-        partitions.map(move |p| ((name.clone(), p.partition_index), p.committed_offset))
+        partitions.map(move |p| {
+            let committed = Committed {
+                offset: p.committed_offset,
+                leader_epoch: p.committed_leader_epoch,
+                metadata: p.metadata.as_ref().map(ToString::to_string),
+            };
+            ((name.clone(), p.partition_index), committed)
+        })
     });
     Ok(offsets.collect())
 }

@@ -7,6 +7,7 @@ use corelane::kafka::ErrorCode;
 use corelane::kafka::messages::create_topics::{
     CreatableTopic, CreateTopicsRequest, CreateTopicsResponse,
 };
+use corelane::kafka::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use corelane::kafka::messages::metadata::{MetadataRequest, MetadataResponse};
 use corelane::kafka::messages::produce::{
     PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
@@ -16,7 +17,7 @@ use crate::common::batches::one;
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
 use crate::common::matrix::{Setup, matrix};
-use crate::common::ops::{PRODUCE_BY_NAME, fetch};
+use crate::common::ops::{FETCH_BY_NAME, PRODUCE_BY_NAME, fetch};
 
 matrix! {
     own shards, "it goes from one number of shards to another": ten_thousand_partitions;
@@ -93,6 +94,65 @@ fn check(client: &mut Client, rounds: i64) {
     }
 }
 
+/// Reads every partition with one fetch, which begins a session, and then only what is new.
+fn check_session(client: &mut Client, rounds: i64) {
+    let names: Vec<String> = (0..TOPICS).map(name).collect();
+    let wanted = |offset| {
+        let partition = move |partition| FetchPartition {
+            partition,
+            fetch_offset: offset,
+            partition_max_bytes: 1 << 20,
+            ..Default::default()
+        };
+        let topics = names.iter().map(move |name| FetchTopic {
+            topic: name,
+            partitions: (0..PARTITIONS).map(partition).collect(),
+            ..Default::default()
+        });
+        topics.collect::<Vec<_>>()
+    };
+    let mut ask = |(id, epoch), topics| {
+        let request = FetchRequest {
+            min_bytes: 1,
+            max_bytes: 50 << 20,
+            session_id: id,
+            session_epoch: epoch,
+            topics,
+            ..Default::default()
+        };
+        let frame = client.call(FETCH_BY_NAME, &request);
+        let response: FetchResponse<'_> = frame.decode();
+        assert_eq!(response.error_code, ErrorCode::NONE);
+        let found = response
+            .responses
+            .iter()
+            .flat_map(|topic| &topic.partitions);
+        let batches = found.map(|partition| {
+            assert_eq!(partition.error_code, ErrorCode::NONE);
+            partition.records.len()
+        });
+        (response.session_id, batches.collect::<Vec<_>>())
+    };
+    let (id, found) = ask((0, 0), wanted(0));
+    assert_ne!(id, 0, "there is room for a session of all");
+    assert_eq!(found.len(), TOPICS * PARTITIONS as usize);
+    assert!(found.iter().all(|bytes| *bytes > 0), "each has a record");
+    let (again, found) = ask((id, 1), wanted(rounds));
+    assert_eq!((again, found.len()), (id, 0), "all has been said");
+    let one_more = FetchTopic {
+        topic: &names[7],
+        partitions: vec![FetchPartition {
+            partition: 3,
+            fetch_offset: 0,
+            partition_max_bytes: 1 << 20,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let (again, found) = ask((id, 2), vec![one_more]);
+    assert_eq!((again, found.len()), (id, 1));
+}
+
 fn check_metadata(client: &mut Client) {
     let request = MetadataRequest {
         topics: None,
@@ -147,6 +207,9 @@ fn ten_thousand_partitions(setup: Setup) {
         let mut client = broker.client();
         check_metadata(&mut client);
         check(&mut client, round);
+        let began = Instant::now();
+        check_session(&mut client, round);
+        println!("a session of all in {:.1?}", began.elapsed());
         // Less than half of it is in use, and most of that are the WAL's buffers.
         assert!(resident(&broker) <= u64::from(broker.memory_mib()));
     }

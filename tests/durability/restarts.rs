@@ -8,10 +8,11 @@ use bytes::Bytes;
 use crate::common::batches::{KEPT_START, one};
 use crate::common::broker::{Broker, Options};
 use crate::common::matrix::{Setup, matrix};
-use crate::common::ops::{create_topic, must_produce, read_all};
+use crate::common::ops::{create_topic, delete_records, must_produce, read_all};
 
 matrix! {
     every pair: starts_do_not_use_up_the_budget;
+    every value: a_start_with_less_memory_goes_on;
     own shards, "it goes from one number of shards to another":
         starts_with_other_numbers_of_cores_do_not_use_up_the_budget;
 }
@@ -68,6 +69,45 @@ fn start_often(options: Options, cores: &[u16]) {
     broker.kill();
     let (report, is_sound) = broker.inspect();
     assert!(is_sound, "{report}");
+}
+
+/// What was written with much memory is read, deleted from and written to with the least.
+fn a_start_with_less_memory_goes_on(setup: Setup) {
+    const BATCHES: i64 = 40;
+    let mut broker = Broker::start_with(setup.with_per_shard(256, 128));
+    let mut client = broker.client();
+    create_topic(&mut client, "shrunk", PARTITIONS, &[]);
+    let batch = one(&vec![7; 500_000]);
+    for offset in 0..BATCHES {
+        for partition in 0..PARTITIONS {
+            let found = must_produce(&mut client, "shrunk", partition, batch.clone());
+            assert_eq!(found, offset);
+        }
+    }
+    for kill in [false, true] {
+        if kill {
+            broker.kill();
+        } else {
+            broker.stop();
+        }
+        broker.options().memory_mib = 32 * u32::from(setup.shards);
+        broker.start_again();
+        let mut client = broker.client();
+        for partition in 0..PARTITIONS {
+            let from = match kill {
+                false => 0,
+                true => BATCHES / 2,
+            };
+            let found = read_all(&mut client, "shrunk", partition, from);
+            let produced = BATCHES + i64::from(kill);
+            assert_eq!(found.len() as i64, produced - from);
+            let deleted = delete_records(&mut client, "shrunk", partition, BATCHES / 2);
+            assert_eq!(deleted, Ok(BATCHES / 2));
+            let next = must_produce(&mut client, "shrunk", partition, batch.clone());
+            assert_eq!(next, produced);
+        }
+    }
+    broker.stop();
 }
 
 fn starts_do_not_use_up_the_budget(setup: Setup) {

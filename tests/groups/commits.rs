@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use corelane::kafka::ErrorCode;
 
 use crate::common::groups::{
-    self, commit, delete_group, fetch_offsets, find_coordinator, list_groups,
+    self, COMMIT_BY_NAME, Committed, commit, commit_request, committed, delete_group,
+    fetch_commits, fetch_offsets, find_coordinator, list_groups,
 };
 use crate::common::matrix::{Setup, matrix};
 use crate::common::ops::{create_topic, delete_topic};
@@ -14,6 +15,7 @@ use crate::rig::{coordinator, start};
 matrix! {
     every cell: a_node_answers_for_its_own_groups, unknown_partitions_are_refused_one_by_one;
     every pair: what_is_committed_is_fetched_and_after_restarts,
+        all_of_a_commit_comes_back_and_after_restarts,
         a_deleted_topic_takes_its_offsets_along_and_a_new_one_begins_without,
         a_deleted_group_has_no_offsets, transactions_and_share_groups_have_no_coordinator;
 }
@@ -52,6 +54,48 @@ fn what_is_committed_is_fetched_and_after_restarts(setup: Setup) {
             assert_eq!(found, Ok(expected), "{group} on {cores}");
         }
     }
+}
+
+/// A commit has words and an epoch as well, which come back as they were given.
+fn all_of_a_commit_comes_back_and_after_restarts(setup: Setup) {
+    let mut broker = start(setup);
+    create_topic(&mut broker.client(), "t", 3, &[]);
+    let long = "\u{2713} and more ".repeat(250);
+    let commits = [(0, -1, None), (1, 0, Some("")), (2, 7, Some(long.as_str()))];
+    let groups: Vec<String> = (0..6).map(|n| format!("group-{n}")).collect();
+    let mut expected = BTreeMap::new();
+    for (partition, leader_epoch, metadata) in commits {
+        let all = Committed {
+            offset: i64::from(partition) + 40,
+            leader_epoch,
+            // What is null is empty, as in Kafka.
+            metadata: Some(metadata.unwrap_or_default().to_owned()),
+        };
+        expected.insert(("t".to_owned(), partition), all);
+        for group in &groups {
+            let mut request = commit_request(group, "t", partition, i64::from(partition) + 40);
+            let commit = &mut request.topics[0].partitions[0];
+            commit.committed_leader_epoch = leader_epoch;
+            commit.committed_metadata = metadata;
+            let mut client = coordinator(&broker, group);
+            let answer = committed(&client.call(COMMIT_BY_NAME, &request));
+            assert_eq!(answer, ErrorCode::NONE);
+        }
+    }
+    for cores in [setup.shards, 3, 1, 4] {
+        for group in &groups {
+            let found = fetch_commits(&mut coordinator(&broker, group), group);
+            assert_eq!(found.as_ref(), Ok(&expected), "{group} before {cores}");
+        }
+        match cores {
+            3 => broker.stop(),
+            _ => broker.kill(),
+        }
+        broker.options().cores = cores;
+        broker.start_again();
+    }
+    let found = fetch_commits(&mut coordinator(&broker, "group-0"), "group-0");
+    assert_eq!(found, Ok(expected));
 }
 
 fn a_node_answers_for_its_own_groups(setup: Setup) {

@@ -10,6 +10,7 @@ mod common;
 mod commits;
 mod crashes;
 mod internal_topic;
+mod large;
 mod many;
 mod members;
 mod rig;

@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod appetite;
 mod bystander;
 mod captures;
 mod crowds;

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use corelane::kafka::messages::fetch::FetchRequest;
+use bytes::Bytes;
+use corelane::kafka::messages::fetch::{FetchRequest, FetchResponse};
 
 use super::bystander::Bystander;
 use super::gauge::{BESIDE_SMALL_SHARES_MIB, Gauge};
-use crate::common::batches::{batch_of, one};
+use crate::common::batches::{batch_of, one, split};
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
 use crate::common::matrix::{Setup, matrix};
@@ -28,6 +29,8 @@ matrix! {
         who_sends_is_never_ended_for_want_of_memory;
     own shards, "on one shard small batches of all partitions lie side by side":
         consumers_that_are_far_behind_everywhere;
+    own shards, "a fetch has to be read by many shards":
+        consumers_of_all_shards_that_are_far_behind;
 }
 
 /// A broker with little memory and room for the data of these tests.
@@ -393,4 +396,64 @@ fn consumers_that_are_far_behind_everywhere(setup: Setup) {
     });
     gauge.finish("consumers far behind");
     broker.stop();
+}
+
+/// Each fetch is read by all shards together, which must not take what it may have once each.
+fn consumers_of_all_shards_that_are_far_behind(setup: Setup) {
+    const PARTITIONS: i32 = 5;
+    const COUNT: i64 = 40;
+    let spread = Setup {
+        single: true,
+        shards: 5,
+        ..setup
+    };
+    let mut broker = Broker::start_with(spread.with_per_shard(32, 128));
+    let mut client = broker.client();
+    create_topic(&mut client, "wide", PARTITIONS, &[]);
+    let value = Random::new(7).bytes(400_000);
+    for i in 0..COUNT {
+        for partition in 0..PARTITIONS {
+            let batch = batch_of(i, &[&value]);
+            client.send(PRODUCE_BY_NAME, &produce_request("wide", partition, batch));
+        }
+        for _ in 0..PARTITIONS {
+            assert!(!produced(&client.receive()).error.is_error());
+        }
+    }
+    let gauge = Gauge::start(&broker);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            let mut client = broker.client();
+            scope.spawn(move || read_wide(&mut client, PARTITIONS, COUNT));
+        }
+    });
+    gauge.finish("consumers of all shards far behind");
+    broker.stop();
+}
+
+/// Reads all partitions of a topic to their ends, with as much as it gets of all at a time.
+fn read_wide(client: &mut Client, partitions: i32, end: i64) {
+    let mut next = vec![0; partitions as usize];
+    while next.iter().any(|next| *next < end) {
+        let mut request = greedy_request("wide", 0);
+        let wanted = request.topics[0].partitions.remove(0);
+        for (partition, next) in (0..).zip(&next) {
+            let mut wanted = wanted.clone();
+            wanted.partition = partition;
+            wanted.fetch_offset = *next;
+            request.topics[0].partitions.push(wanted);
+        }
+        let frame = client.call(FETCH_BY_NAME, &request);
+        let response: FetchResponse<'_> = frame.decode();
+        let before = next.clone();
+        for found in &response.responses[0].partitions {
+            let records: Bytes = found.records.0.concat().into();
+            let place = found.partition_index as usize;
+            for batch in split(&records) {
+                assert_eq!(batch.header.base_offset, next[place]);
+                next[place] = batch.end();
+            }
+        }
+        assert_ne!(before, next, "no progress");
+    }
 }

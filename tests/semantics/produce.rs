@@ -1,5 +1,7 @@
 //! Produce as it goes well.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use corelane::base::TopicId;
 use corelane::kafka::ErrorCode;
@@ -18,7 +20,9 @@ use crate::common::ops::{
 
 matrix! {
     every cell: what_is_produced_comes_back_byte_for_byte, pipelined_requests_keep_their_order,
+        requests_that_come_together_share_their_blocks,
         each_partition_of_a_request_has_its_own_answer, acks_say_whether_and_when_an_answer_comes,
+        an_error_that_has_no_answer_closes_the_connection,
         the_broker_stamps_batches_of_a_log_append_time_topic;
 }
 
@@ -90,6 +94,46 @@ fn pipelined_requests_keep_their_order(setup: Setup) {
     }
 }
 
+/// Requests that came together go to the disk together, whoever owns their partitions: a
+/// connection that had one of them in flight at a time would write a block for each.
+fn requests_that_come_together_share_their_blocks(setup: Setup) {
+    const REQUESTS: usize = 400;
+    let mut broker = setup.start();
+    let mut client = broker.client();
+    create_topic(&mut client, "together", 2, &[]);
+    broker.stop();
+    let before = blocks(&broker);
+    broker.start_again();
+    let mut client = broker.client();
+    let mut wire = Vec::new();
+    for i in 0..REQUESTS {
+        let request = produce_request("together", (i % 2) as i32, one(&i.to_be_bytes()));
+        wire.extend(Client::encode(PRODUCE_BY_NAME, i as i32, &request));
+    }
+    client.send_raw(&wire).unwrap();
+    for _ in 0..REQUESTS {
+        client.receive_raw();
+    }
+    broker.stop();
+    let written = blocks(&broker) - before;
+    println!("{REQUESTS} requests in {written} blocks");
+    assert!(written < REQUESTS / 4, "{written} blocks");
+    broker.start_again();
+    let stored = read_all(&mut broker.client(), "together", 1, 0).len();
+    assert_eq!(stored, REQUESTS / 2);
+}
+
+/// Blocks in all WALs of a broker that has stopped.
+fn blocks(broker: &Broker) -> usize {
+    let (report, is_sound) = broker.inspect();
+    assert!(is_sound, "{report}");
+    let counts = report.lines().filter_map(|line| {
+        let (count, _) = line.split_once(" block(s)")?;
+        count.trim().parse::<usize>().ok()
+    });
+    counts.sum()
+}
+
 /// One request with a batch for each of some partitions of two topics.
 fn mixed_request<'a>(topics: &[&'a str], partitions: &[i32], acks: i16) -> ProduceRequest<'a> {
     let topics = topics.iter().map(|&name| TopicProduceData {
@@ -142,9 +186,9 @@ fn acks_say_whether_and_when_an_answer_comes(setup: Setup) {
         let frame = client.call(PRODUCE_BY_NAME, &mixed_request(&["acks"], &[0, 1], acks));
         assert_eq!(produced(&frame).error, ErrorCode::NONE);
     }
-    // No answer at all, not even to what is wrong; the next request is answered.
+    // No answer at all; the next request is answered.
     for _ in 0..3 {
-        let request = mixed_request(&["acks", "absent"], &[0, 1, 9], 0);
+        let request = mixed_request(&["acks"], &[0, 1], 0);
         client.try_send_only(PRODUCE_BY_NAME, &request).unwrap();
     }
     assert_eq!(must_produce(&mut client, "acks", 0, one(b"last")), 5);
@@ -155,6 +199,40 @@ fn acks_say_whether_and_when_an_answer_comes(setup: Setup) {
         assert_eq!(answer.error, ErrorCode::INVALID_REQUIRED_ACKS);
     }
     assert_eq!(must_produce(&mut client, "acks", 0, one(b"last")), 6);
+}
+
+/// Otherwise the producer would never learn that something is wrong. What was asked before is
+/// answered, and what can be appended is.
+fn an_error_that_has_no_answer_closes_the_connection(setup: Setup) {
+    let broker = setup.start();
+    let mut client = broker.client();
+    create_topic(&mut client, "unheard", 2, &[]);
+    let damaged = |partition| {
+        let mut batch = one(b"damaged").to_vec();
+        *batch.last_mut().unwrap() ^= 1;
+        let mut request = produce_request("unheard", partition, batch.into());
+        request.acks = 0;
+        request
+    };
+    // Refused before it is looked at, by this shard, and by another.
+    let refused = [
+        mixed_request(&["unheard", "absent"], &[0, 1], 0),
+        mixed_request(&["unheard"], &[0, 1, 9], 0),
+        damaged(0),
+        damaged(1),
+    ];
+    for request in refused {
+        let mut client = broker.client();
+        let before = produce_request("unheard", 0, one(b"before"));
+        client.send(PRODUCE_BY_NAME, &before);
+        client.try_send_only(PRODUCE_BY_NAME, &request).unwrap();
+        assert_eq!(produced(&client.receive()).error, ErrorCode::NONE);
+        client.set_patience(Duration::from_secs(5));
+        assert!(client.is_closed_by_broker());
+    }
+    // Four that were answered, and two that were not.
+    assert_eq!(must_produce(&mut client, "unheard", 0, one(b"last")), 6);
+    assert_eq!(must_produce(&mut client, "unheard", 1, one(b"last")), 2);
 }
 
 fn the_broker_stamps_batches_of_a_log_append_time_topic(setup: Setup) {

@@ -8,7 +8,9 @@
 //! before it is flushed takes any sector of it back, and a renamed file as well.
 //!
 //! An operation takes some microseconds, now and then a second. A write may fail; it is then
-//! like one in flight, and the process must not go on. A read may fail, or give a flipped
+//! like one in flight, and the process must not go on. A flush may fail as well, and then pages that
+//! never reached the disk are read as if they had, until they are dropped on request, by chance
+//! at a crash, or by a power cut; flushing them again does nothing. A read may fail, or give a flipped
 //! bit, and be right the next time. Before a start one bit at rest may have flipped, in a
 //! place where something intact attests that it was durable; once recovery has looked, the
 //! bit is put right again, as from a backup. So it is with a WAL that somebody has laid hands
@@ -21,6 +23,7 @@ mod damage;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -77,6 +80,8 @@ struct State {
     next_flight: u64,
     /// What sectors held before writes that survived a kill but were never flushed.
     volatile: BTreeMap<(File, usize), Vec<u8>>,
+    /// What the disk has of sectors of which the page cache has what could not be flushed.
+    unflushed: BTreeMap<(File, usize), Vec<u8>>,
     volatile_manifests: BTreeMap<u16, Option<Vec<u8>>>,
     volatile_meta: Option<Option<Meta>>,
     flipped: Option<Flipped>,
@@ -176,6 +181,11 @@ impl Disk {
             self.state.borrow().files.contains_key(&file),
             "a write to {file:?}, which does not exist"
         );
+        if self.strikes(Fault::FlushFails, 1500) {
+            self.pause().await;
+            self.fail_flush(&mut self.state.borrow_mut(), file, offset, &bytes);
+            return Err(io::Error::other("simulated"));
+        }
         let fails = self.strikes(Fault::WriteFails, 1500);
         let flight = Flight::Write {
             file,
@@ -282,6 +292,14 @@ impl Disk {
         Ok(Bytes::copy_from_slice(&found[start..end.min(found.len())]))
     }
 
+    /// Has reads show what is on the disk, before the first of a start.
+    pub async fn settle(&self, file: File) {
+        self.executor.sleep_us(self.dice.range(10, 300)).await;
+        self.state
+            .borrow_mut()
+            .drop_unflushed(|sector| sector.0 == file);
+    }
+
     /// Reads under way of a file.
     pub fn reads_of(&self, file: File) -> u32 {
         self.state.borrow().reads.get(&file).copied().unwrap_or(0)
@@ -320,6 +338,14 @@ impl Disk {
 }
 
 impl State {
+    /// What these sectors held before does not matter any more.
+    fn forget(&mut self, file: File, sectors: Range<usize>) {
+        let sectors = (file, sectors.start)..(file, sectors.end);
+        for kept in [&mut self.volatile, &mut self.unflushed] {
+            kept.extract_if(sectors.clone(), |_, _| true).for_each(drop);
+        }
+    }
+
     fn complete(&mut self, flight: Flight) {
         match flight {
             Flight::Write {
@@ -329,30 +355,21 @@ impl State {
             } => {
                 let found = self.files.get_mut(&file).expect("a file that was there");
                 found[offset..offset + bytes.len()].copy_from_slice(&bytes);
-                let end = offset + bytes.len();
-                let sectors: Vec<_> = self
-                    .volatile
-                    .range((file, offset)..(file, end))
-                    .map(|(key, _)| *key)
-                    .collect();
-                for sector in sectors {
-                    self.volatile.remove(&sector);
-                }
+                self.forget(file, offset..offset + bytes.len());
             }
             Flight::Create { file, bytes } => {
                 self.files.insert(file, vec![0; bytes]);
-                self.volatile.retain(|(of, _), _| *of != file);
+                self.forget(file, 0..usize::MAX);
             }
             Flight::Remove { file } => {
                 self.files.remove(&file);
-                self.volatile.retain(|(of, _), _| *of != file);
+                self.forget(file, 0..usize::MAX);
             }
             Flight::Shorten { file, bytes } => {
                 if let Some(found) = self.files.get_mut(&file) {
                     found.truncate(bytes);
                 }
-                self.volatile
-                    .retain(|(of, at), _| *of != file || *at < bytes);
+                self.forget(file, bytes..usize::MAX);
             }
             Flight::Manifest { wal, bytes } => {
                 if let Some(old) = self.manifests.insert(wal, bytes) {

@@ -7,15 +7,15 @@ use bytes::Bytes;
 use corelane::base::{ShardId, TopicId};
 use corelane::catalog::{CatalogRecord, CatalogReply, CatalogRequest};
 use corelane::shard::{
-    CatalogStep, CatalogTask, GroupRewrite, GroupRewriteStep, Shard, ShardReply, ShardRequest,
-    Upkeep,
+    CatalogStep, CatalogTask, GroupRewrite, GroupRewriteStep, ProduceEntry, Shard, ShardReply,
+    ShardRequest, Upkeep,
 };
 use corelane::wal::{BlockPlan, Manifest, SegmentWork};
 
 use crate::executor::Group;
 use crate::model::Block;
 use crate::node::Node;
-use crate::sync::within;
+use crate::sync::{Answer, Place, Queue, within};
 
 /// Starts those that run from the beginning.
 pub fn start(node: &Rc<Node>) {
@@ -151,21 +151,33 @@ async fn releases(node: Rc<Node>) {
     }
 }
 
+/// A message with batches, and where its answer goes.
+type Forwarded = (Vec<ProduceEntry>, Answer<ShardReply>, Place);
+
+/// Appends what other shards have sent, one message after the other: the mailbox goes on while
+/// one of them waits for the disk.
+async fn appender(node: Rc<Node>, parked: Rc<Queue<Forwarded>>) {
+    while let Some((entries, reply, place)) = parked.next().await {
+        let (results, lsn) = node.append_forwarded(entries).await;
+        let acknowledging = node.clone();
+        node.world.executor.spawn(Group::Process, async move {
+            acknowledging.durable(lsn).await;
+            reply.give(ShardReply::Produce(results));
+            drop(place);
+        });
+    }
+}
+
 async fn inbox(node: Rc<Node>) {
+    let parked: Rc<Queue<Forwarded>> = Rc::default();
+    let appender = appender(node.clone(), parked.clone());
+    node.world.executor.spawn(Group::Process, appender);
     while let Some(letter) = node.mailbox.next().await {
         node.world.mail_delay().await;
         let (request, reply, place) = (letter.request, letter.reply, letter.reply_place);
         let executor = node.world.executor.clone();
         match request {
-            ShardRequest::Produce(entries) => {
-                let (results, lsn) = node.append_forwarded(entries).await;
-                let node = node.clone();
-                executor.spawn(Group::Process, async move {
-                    node.durable(lsn).await;
-                    reply.give(ShardReply::Produce(results));
-                    drop(place);
-                });
-            }
+            ShardRequest::Produce(entries) => parked.push((entries, reply, place)),
             // In the order of the catalogue's log, so never in a task of its own.
             ShardRequest::ApplyCatalog(records) => {
                 apply(&node, &records);

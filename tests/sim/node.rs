@@ -26,8 +26,8 @@ use corelane::partition::{ColdRead, Piece, group_cold};
 use corelane::runtime::event::Event;
 use corelane::runtime::gate::DurableGate;
 use corelane::shard::{
-    Appended, FetchPlan, FetchRead, FetchResult, GroupAnswer, Hold, ProduceEntry, ProduceResult,
-    SegmentSlots, Shard, ShardReply, ShardRequest, Wait, WaiterId, Watch,
+    Appended, FetchPlan, FetchRead, FetchResult, GroupAnswer, Hold, Lane, ProduceEntry,
+    ProduceResult, SegmentSlots, Shard, ShardReply, ShardRequest, Wait, WaiterId, Watch,
 };
 
 use guards::{EndWatch, Leave, Pins};
@@ -162,9 +162,9 @@ impl Node {
 
     /// Sends a request to another shard; `None` while the process ends.
     pub async fn send(&self, to: ShardId, request: ShardRequest) -> Option<Pending<ShardReply>> {
-        let places = match request.may_wait_long() {
-            true => &self.watch_places,
-            false => &self.reply_places,
+        let places = match request.lane() {
+            Lane::Watch | Lane::Group => &self.watch_places,
+            Lane::Quick | Lane::Produce => &self.reply_places,
         };
         let reply_place = places.take().await;
         let peer = self.process.upgrade()?.node(to)?;
@@ -201,6 +201,7 @@ impl Node {
                 self.watch(&request).await;
                 ShardReply::Done
             }
+            ShardRequest::Unwatch(_) => ShardReply::Done,
             ShardRequest::ListOffsets(entries) => {
                 let mut results = Vec::new();
                 for entry in &entries {

@@ -38,6 +38,7 @@ faults! {
     Tamper "tamper" "Somebody loses, cuts or exchanges files of a WAL before a start.",
     ReadFlip "read-flip" "A read gives a flipped bit.",
     WriteFails "write-fails" "A write or a flush fails.",
+    FlushFails "flush-fails" "A flush fails: what was written stays readable, and later flushes do nothing.",
     ReadFails "read-fails" "A read fails.",
     SlowDisk "slow-disk" "Single operations take very long.",
     DiskFull "disk-full" "No room for new files and manifests for a while.",

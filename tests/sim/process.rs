@@ -9,7 +9,7 @@
 //! may give a connection up; what is on it is then lost, or, as of a zombie, still done.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -151,11 +151,15 @@ async fn recover_one(world: &World, wal: u16) -> Result<Found, Failure> {
     let (files, manifest) = (disk.list(wal), disk.manifest(wal));
     let mut recovery = Recovery::new(wal, &files, manifest.as_deref())?;
     let mut records = Vec::new();
+    let mut settled = BTreeSet::new();
     loop {
         match recovery.poll()? {
             RecoveryStep::Record(record) => records.push(record),
             RecoveryStep::Read(plan) => {
                 let file = (wal, plan.slot);
+                if settled.insert(file) {
+                    disk.settle(file).await;
+                }
                 let bytes = disk.read_at_start(file, plan.offset, plan.bytes).await?;
                 recovery.on_read(&bytes)?;
             }
@@ -197,6 +201,7 @@ fn open(world: &Rc<World>, meta: Meta, shards: u16, found: Vec<Found>) {
         tail_bytes: world.plan.tail_bytes,
         read_ahead_bytes: world.plan.read_ahead_bytes,
         producer_expiration_ms: world.plan.producer_expiration_ms,
+        producers_max: usize::MAX,
         groups: world.plan.groups,
     };
     let configs: Vec<ShardConfig> = (0..shards).map(config).collect();

@@ -289,6 +289,7 @@ pub fn seen(node: &Node, tp: TopicPartition) -> Option<Seen> {
     let read = FetchRead {
         entries: vec![entry],
         max_bytes: 0,
+        first_whole: true,
     };
     let plan = node.core.borrow_mut().fetch(node.now(), &read).pop()?;
     assert!(plan.pieces.is_empty());

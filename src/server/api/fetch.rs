@@ -22,14 +22,14 @@ use crate::kafka::messages::{Request, Response};
 use crate::kafka::reader::{Reader, WireError};
 use crate::kafka::{ErrorCode, Records};
 use crate::runtime::handle::ShardHandle;
-use crate::runtime::serve;
 use crate::runtime::units::Held;
+use crate::runtime::{self, watch};
 use crate::server::Services;
 use crate::server::fetch_session::{
     PartitionKey, SessionPlan, SessionRequest, Told, TopicKey, Wanted,
 };
 use crate::server::router::{Answer, Ready};
-use crate::shard::{FetchEntry, FetchRead, FetchResult, ShardReply, ShardRequest, Watch};
+use crate::shard::{FetchEntry, FetchResult};
 
 /// Decodes, reads, waits if need be, and answers.
 pub async fn answer(
@@ -137,7 +137,6 @@ struct Reading {
     /// One per partition of the plan; the error of one that cannot be read.
     places: Vec<Result<usize, ErrorCode>>,
     entries: Vec<FetchEntry>,
-    all_here: bool,
 }
 
 impl Reading {
@@ -145,7 +144,6 @@ impl Reading {
         let mut reading = Reading {
             places: Vec::new(),
             entries: Vec::new(),
-            all_here: true,
         };
         services.shard.look(|shard| {
             for ((topic, partition), wanted) in &plan.partitions {
@@ -164,7 +162,6 @@ impl Reading {
                         topic: topic.id,
                         partition: *partition,
                     };
-                    reading.all_here &= shard.owner(tp) == shard.id();
                     reading.entries.push(entry(tp, wanted));
                     reading.entries.len() - 1
                 });
@@ -182,7 +179,8 @@ impl Reading {
         let mut memory = Memory::of(&services.shard, limits.max_bytes);
         loop {
             let max_bytes = memory.max_bytes();
-            let results = self.read_once(services, max_bytes).await;
+            let min_bytes = limits.min_bytes.min(max_bytes);
+            let results = self.read_once(services, min_bytes, max_bytes).await;
             let bytes: usize = results.iter().map(FetchResult::bytes).sum();
             if memory.is_too_little_for(bytes) {
                 // The first batch is given whole (KIP-74), but not before there is room.
@@ -193,7 +191,7 @@ impl Reading {
             let news = results
                 .iter()
                 .any(|r| r.error.is_error() || r.diverging.is_some());
-            let enough = bytes >= limits.min_bytes.min(max_bytes);
+            let enough = bytes >= min_bytes;
             let wait_ms = deadline.saturating_sub(services.shard.now().mono_ms);
             let stopping = services.shard.stopping.get();
             if unreadable || news || enough || wait_ms == 0 || stopping {
@@ -206,32 +204,22 @@ impl Reading {
         }
     }
 
-    async fn read_once(&self, services: &Services, max_bytes: usize) -> Vec<FetchResult> {
-        if self.all_here {
-            let read = FetchRead {
-                entries: self.entries.clone(),
-                max_bytes,
-            };
-            return serve::read(&services.shard, read).await;
-        }
-        let answers = services.shard.ask_owners(
-            self.entries.clone(),
-            |entry| entry.tp,
-            |entries| ShardRequest::Fetch(FetchRead { entries, max_bytes }),
-            |reply| match reply {
-                ShardReply::Fetch(results) => Some(results),
-                _ => None,
-            },
-        );
-        let mut results = answers.await.unwrap_or_else(|| {
+    async fn read_once(
+        &self,
+        services: &Services,
+        min_bytes: usize,
+        max_bytes: usize,
+    ) -> Vec<FetchResult> {
+        let shard = &services.shard;
+        let read = runtime::fetch::owners(shard, &self.entries, min_bytes, max_bytes);
+        read.await.unwrap_or_else(|| {
             let stopping = FetchResult::error(ErrorCode::NOT_LEADER_OR_FOLLOWER);
             vec![stopping; self.entries.len()]
-        });
-        limit(&self.entries, &mut results, max_bytes);
-        results
+        })
     }
 
-    /// Waits until more is there than `results` had, or the time is up.
+    /// Waits until `missing` bytes more are there than `results` had, or the time is up. It may
+    /// be too early if they are on several shards.
     async fn wait(
         &self,
         services: &Services,
@@ -241,17 +229,7 @@ impl Reading {
     ) {
         let entries = self.entries.iter().zip(results);
         let seen = entries.map(|(entry, result)| (entry.tp, result.high_watermark));
-        if self.all_here {
-            let watch = Watch {
-                entries: seen.collect(),
-                bytes: missing,
-                wait_ms,
-            };
-            serve::watch(&services.shard, &watch).await;
-            return;
-        }
-        // Several shards cannot add up what each has: the first news of any wakes us.
-        serve::watch_owners(&services.shard, seen.collect(), wait_ms).await;
+        watch::owners(&services.shard, seen.collect(), missing, wait_ms).await;
     }
 
     fn in_plan_order(&self, results: Vec<FetchResult>) -> Vec<FetchResult> {
@@ -331,20 +309,6 @@ fn entry(tp: TopicPartition, wanted: &Wanted) -> FetchEntry {
         max_bytes: usize::try_from(wanted.max_bytes).unwrap_or(0),
         current_leader_epoch: wanted.current_leader_epoch,
         last_fetched_epoch: wanted.last_fetched_epoch,
-    }
-}
-
-/// Each shard kept to the limits alone; together they must as well. The first data is
-/// given whatever its size, that of the other shards is not (KIP-74).
-fn limit(entries: &[FetchEntry], results: &mut [FetchResult], max_bytes: usize) {
-    let mut bytes = 0;
-    for (entry, result) in entries.iter().zip(results) {
-        let more = result.bytes();
-        if bytes > 0 && (bytes + more > max_bytes || more > entry.max_bytes) {
-            result.records.clear();
-        } else {
-            bytes += more;
-        }
     }
 }
 

@@ -3,9 +3,10 @@
 //! request is read meanwhile. Partitions of other shards are forwarded, one message
 //! per shard.
 //!
-//! Durable means written to this host's disk at `acks` 1 and -1 alike; `acks` 0 gets
-//! no response, and an error closes nothing, as Kafka's producers expect least. Internal
-//! topics are INVALID_TOPIC_EXCEPTION, whoever asks.
+//! Durable means written to this host's disk at `acks` 1 and -1 alike. `acks` 0 gets no response;
+//! an error closes its connection, as in Kafka (`KafkaApis.handleProduceRequest`): that is all
+//! the producer can be told, and has it refresh its metadata. Internal topics are
+//! INVALID_TOPIC_EXCEPTION, whoever asks.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,7 +23,6 @@ use crate::kafka::messages::produce::{
 };
 use crate::kafka::messages::{Request, Response};
 use crate::kafka::reader::{Reader, WireError};
-use crate::kafka::rope::EncodedFrame;
 use crate::runtime::mesh::PendingReply;
 use crate::runtime::serve;
 use crate::server::Services;
@@ -49,7 +49,7 @@ pub async fn handle(
     } = appending;
     if remote.is_empty() {
         if request.acks == 0 {
-            return Ok(Answer::Nothing);
+            return Ok(unanswered(&results));
         }
         let response = response(topics_of(&request), &results);
         let frame = response.encode(scratch, header.version, header.correlation_id);
@@ -187,8 +187,8 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// The response, once every batch is durable where it belongs.
-    pub async fn wait(self, services: &Services) -> Option<EncodedFrame> {
+    /// The response, or the end of the connection, once every batch is durable where it belongs.
+    pub async fn wait(self, services: &Services) -> Answer {
         let mut results = self.results;
         for (places, reply) in self.pending {
             if let ShardReply::Produce(answers) = reply.await {
@@ -197,12 +197,21 @@ impl InFlight {
                 }
             }
         }
-        services.shard.durable(self.lsn).await;
         if !self.wants_response {
-            return None;
+            return unanswered(&results);
         }
+        services.shard.durable(self.lsn).await;
         let response = response(self.topics.into_iter(), &results);
-        Some(response.encode(&mut BytesMut::new(), self.version, self.correlation_id))
+        let frame = response.encode(&mut BytesMut::new(), self.version, self.correlation_id);
+        Ready::at_once(frame)
+    }
+}
+
+/// What a produce with `acks` 0 leads to.
+fn unanswered(results: &[ProduceResult]) -> Answer {
+    match results.iter().find(|result| result.error.is_error()) {
+        None => Answer::Nothing,
+        Some(refused) => Answer::Close(refused.error),
     }
 }
 

@@ -33,6 +33,7 @@ impl Rig {
             tail_bytes: 0,
             read_ahead_bytes: 0,
             producer_expiration_ms: 1000,
+            producers_max: usize::MAX,
             groups: GroupConfig::default(),
         };
         let now = Now {

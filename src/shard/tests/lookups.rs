@@ -25,6 +25,7 @@ fn fetch(bench: &mut Bench, offset: i64, current: i32, last_fetched: i32) -> Fet
     let read = FetchRead {
         entries: vec![entry],
         max_bytes: 1 << 20,
+        first_whole: true,
     };
     bench.shard.fetch(NOW, &read).remove(0)
 }

@@ -53,6 +53,7 @@ pub(super) fn config() -> ShardConfig {
         tail_bytes: 0,
         read_ahead_bytes: 1 << 20,
         producer_expiration_ms: 1000,
+        producers_max: usize::MAX,
         groups: crate::group::GroupConfig::default(),
     }
 }
@@ -106,6 +107,11 @@ impl Bench {
             shard: shard.unwrap(),
             disk,
         }
+    }
+
+    /// The records in the own WAL.
+    pub fn records(&self) -> Vec<crate::wal::RecoveredRecord> {
+        self.disk.recover(0).0
     }
 
     /// Carries out all work.

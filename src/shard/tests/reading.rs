@@ -18,6 +18,7 @@ fn read_of(tp: TopicPartition, offset: i64, max_bytes: usize) -> FetchRead {
     FetchRead {
         entries: vec![entry],
         max_bytes,
+        first_whole: true,
     }
 }
 
@@ -44,6 +45,7 @@ fn reads_and_watches_are_told_while_they_last() {
     assert!(!bench.shard.has_reads());
 
     let watch = Watch {
+        id: 0,
         entries: vec![(TP, 1)],
         bytes: 1,
         wait_ms: 1000,
@@ -55,6 +57,22 @@ fn reads_and_watches_are_told_while_they_last() {
     assert_eq!(bench.shard.watch(&watch), None, "there is news already");
     bench.shard.unwatch(waiter, &watch);
     assert!(!bench.shard.has_waiters());
+
+    // What came before the watch counts, and is not enough.
+    let bytes = batch(b"more").len();
+    let patient = Watch {
+        bytes: 2 * bytes,
+        ..watch.clone()
+    };
+    let waiter = bench.shard.watch(&patient).expect("not enough yet");
+    bench.append(b"more");
+    assert_eq!(bench.shard.poll_woken(), Some(waiter));
+    assert_eq!(bench.shard.watch(&patient), None);
+    let elsewhere = Watch {
+        entries: vec![(TopicPartition { partition: 9, ..TP }, 0)],
+        ..patient
+    };
+    assert_eq!(bench.shard.watch(&elsewhere), None, "no such partition");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What one start takes over from another, and segments that others still need.
 
 use super::*;
+use crate::base::limits::INDEX_BYTES_PER_BATCH;
 use crate::base::{LogPosition, Lsn, SegmentId};
+use crate::catalog::{CatalogRequest, NewTopic};
+use crate::partition::Piece;
 use crate::wal::{RecordKind, RecoveredRecord};
 
 #[test]
@@ -98,4 +101,72 @@ fn a_lent_segment_is_free_once_every_holder_has_given_it_back() {
     // Said once too often, it changes nothing.
     bench.shard.on_segment_released(segment);
     assert!(bench.shard.lent.is_empty());
+}
+
+/// A bench whose [`TP`] is in the catalogue, with some records.
+fn with_topic(records: usize) -> Bench {
+    let mut bench = Bench::start(Disk::default(), config());
+    bench.drain();
+    let topic = NewTopic {
+        name: "t".to_owned(),
+        partitions: 1,
+        replication_factor: 1,
+        ..NewTopic::default()
+    };
+    let request = CatalogRequest::CreateTopics {
+        topics: vec![topic],
+        validate_only: false,
+    };
+    let change = bench.shard.decide_catalog(NOW, &mut || TP.topic, &request);
+    for batch in &change.batches {
+        bench.shard.append_catalog(NOW, batch).unwrap();
+    }
+    bench.drain();
+    bench.shard.apply_catalog(&change.records).unwrap();
+    for _ in 0..records {
+        bench.append(b"value");
+    }
+    bench
+}
+
+/// A start with less memory than the log's index needs: everything can be read and deleted, and
+/// producers wait until something is.
+#[test]
+fn a_start_with_too_little_memory_for_the_index_still_reads_and_deletes() {
+    let bench = with_topic(20);
+    let small = ShardConfig {
+        leader_epoch: EPOCH + 1,
+        index_bytes: 10 * INDEX_BYTES_PER_BATCH,
+        ..config()
+    };
+    let mut bench = Bench::start(bench.disk, small);
+    bench.drain();
+    assert!(bench.shard.is_index_full());
+    assert_eq!(
+        bench.shard.append(NOW, TP, &batch(b"value")).unwrap_err(),
+        Blocked::Full
+    );
+    let entry = FetchEntry {
+        tp: TP,
+        offset: 0,
+        max_bytes: 1 << 20,
+        current_leader_epoch: -1,
+        last_fetched_epoch: -1,
+    };
+    let read = FetchRead {
+        entries: vec![entry],
+        max_bytes: 1 << 20,
+        first_whole: true,
+    };
+    let plan = bench.shard.fetch(NOW, &read).remove(0);
+    assert_eq!(plan.pieces.len(), 20);
+    for piece in plan.pieces {
+        if let Piece::Cold(cold) = piece {
+            bench.shard.on_read_done(cold.position.segment);
+        }
+    }
+    bench.shard.delete_records(TP, 15).unwrap().unwrap();
+    bench.drain();
+    assert!(!bench.shard.is_index_full());
+    assert_eq!(bench.append(b"value"), 20);
 }

@@ -39,6 +39,7 @@ async fn sitting(world: &World, tp: TopicPartition) -> Option<()> {
             Step::Stop => break,
             Step::Wait => {
                 let watch = Watch {
+                    id: 0,
                     entries: vec![(tp, result.high_watermark)],
                     bytes: world.dice.range(1, 5000) as usize,
                     wait_ms: world.dice.range(0, 500),
@@ -105,6 +106,7 @@ pub async fn fetch(
     let read = FetchRead {
         entries: vec![entry],
         max_bytes,
+        first_whole: true,
     };
     match session.ask(ShardRequest::Fetch(read)).await? {
         ShardReply::Fetch(mut results) => results.pop(),

@@ -3,12 +3,31 @@
 use super::{Disk, File, Flight, SECTOR, State};
 use crate::plan::Fault;
 
+const PAGE: usize = 4096;
+
+impl State {
+    /// The page cache lets go of sectors that could not be flushed.
+    pub(super) fn drop_unflushed(&mut self, is_dropped: impl Fn(&(File, usize)) -> bool) {
+        let dropped = self
+            .unflushed
+            .extract_if(.., |sector, _| is_dropped(sector));
+        for ((file, at), bytes) in dropped {
+            if let Some(found) = self.files.get_mut(&file) {
+                found[at..at + SECTOR].copy_from_slice(&bytes);
+            }
+        }
+    }
+}
+
 impl Disk {
     /// The process has ended; with `power_cut`, the disk loses what is in its memory as well.
     pub fn crash(&self, power_cut: bool) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         state.reads.clear();
+        // The kernel may have had another use for the memory of a page.
+        let pages = self.dice.bits();
+        state.drop_unflushed(|(_, at)| power_cut || pages >> (at / PAGE % 64) & 1 == 1);
         if power_cut {
             self.lose_volatile(state);
         }
@@ -75,9 +94,7 @@ impl Disk {
                     && self.dice.one_in(2)
                 {
                     found.truncate(bytes);
-                    state
-                        .volatile
-                        .retain(|(of, at), _| *of != file || *at < bytes);
+                    state.forget(file, bytes..usize::MAX);
                 }
             }
             Flight::Manifest { wal, bytes } => {
@@ -91,6 +108,24 @@ impl Disk {
                     let before = state.meta.replace(meta);
                     state.volatile_meta.get_or_insert(before);
                 }
+            }
+        }
+    }
+
+    /// The page cache has all of it, the disk some pages.
+    pub(super) fn fail_flush(&self, state: &mut State, file: File, offset: usize, bytes: &[u8]) {
+        let Some(found) = state.files.get_mut(&file) else {
+            return;
+        };
+        for (i, page) in bytes.chunks(PAGE).enumerate() {
+            let reaches_disk = self.dice.one_in(4);
+            for (j, sector) in page.chunks(SECTOR).enumerate() {
+                let at = offset + i * PAGE + j * SECTOR;
+                if !reaches_disk {
+                    let before = found[at..at + SECTOR].to_vec();
+                    state.unflushed.entry((file, at)).or_insert(before);
+                }
+                found[at..at + SECTOR].copy_from_slice(sector);
             }
         }
     }
