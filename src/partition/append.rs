@@ -109,7 +109,8 @@ pub enum Outcome {
 }
 
 impl Partition {
-    /// Decides what appending `batch` would do, changing nothing.
+    /// Decides what appending `batch` would do, changing nothing. A client's timestamps are
+    /// checked apart, by [`Partition::check_timestamps`].
     pub fn check(&self, now: Now, batch: Bytes, origin: Origin) -> Result<Verdict, AppendError> {
         let mut header = validate::validate(&batch, self.config(), origin)?;
         let unknown_producer = match self.producers.check(&header, origin)? {
@@ -125,11 +126,6 @@ impl Partition {
                 }));
             }
         };
-        let mut body = batch;
-        body.advance(HEADER_BYTES);
-        if origin == Origin::Client {
-            timestamp_bounds::check(&header, &body, self.config(), now.wall_ms)?;
-        }
         let base_offset = self.log_end();
         // A count is the client's word: enough lies would run past i64::MAX.
         if base_offset
@@ -140,6 +136,8 @@ impl Partition {
                 "the partition's offsets are exhausted",
             ));
         }
+        let mut body = batch;
+        body.advance(HEADER_BYTES);
         header.base_offset = base_offset;
         header.leader_epoch = self.leader_epoch();
         if self.config().timestamp_type == TimestampType::LogAppendTime {
@@ -153,6 +151,14 @@ impl Partition {
             mono_ms,
             unknown_producer,
         }))
+    }
+
+    /// Whether the topic takes the timestamps of a client's batch that is to be committed. Asked
+    /// last, when there is room: records may have to be unpacked for it, and a batch that is held
+    /// back is checked again and again.
+    pub fn check_timestamps(&self, now: Now, candidate: &Candidate) -> Result<(), AppendError> {
+        let Candidate { header, body, .. } = candidate;
+        timestamp_bounds::check(header, body, self.config(), now.wall_ms)
     }
 
     /// Whether a batch of this producer is judged by those that it appended before.
@@ -202,8 +208,8 @@ impl Partition {
         }
     }
 
-    /// [`Partition::check`] and [`Partition::commit`] in one, for callers that
-    /// know there is room.
+    /// All checks and [`Partition::commit`] in one, for callers that know there is
+    /// room.
     pub fn append(
         &mut self,
         now: Now,
@@ -211,7 +217,12 @@ impl Partition {
         origin: Origin,
     ) -> Result<Outcome, AppendError> {
         Ok(match self.check(now, batch, origin)? {
-            Verdict::New(candidate) => Outcome::Appended(self.commit(candidate)),
+            Verdict::New(candidate) => {
+                if origin == Origin::Client {
+                    self.check_timestamps(now, &candidate)?;
+                }
+                Outcome::Appended(self.commit(candidate))
+            }
             Verdict::Duplicate(duplicate) => Outcome::Duplicate(duplicate),
         })
     }

@@ -1,5 +1,5 @@
-//! Appending a client's batch: room first, then the partition's checks, then the
-//! offsets and the WAL, so that a refusal leaves nothing half done.
+//! Appending a client's batch: the partition's checks, then room, then what is dear to check,
+//! then the offsets and the WAL, so that a refusal leaves nothing half done.
 
 use bytes::Bytes;
 
@@ -98,6 +98,10 @@ impl Shard {
                 self.refused.note(now.mono_ms, tp, &first);
             }
             return refused_by_wal(error);
+        }
+        if let Err(error) = held.log.check_timestamps(now, &candidate) {
+            self.note_refused(now, tp, batch);
+            return Ok(refused_by_log(error));
         }
         if let Some(first) = first {
             self.refused.forget(tp, first.producer_id);

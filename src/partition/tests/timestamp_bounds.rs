@@ -74,10 +74,17 @@ fn log(before: Option<i64>, after: Option<i64>) -> Partition {
     Partition::new(TP, config, 0)
 }
 
+fn check(log: &Partition, batch: Bytes) -> Result<(), AppendError> {
+    match log.check(now(T), batch, Origin::Client)? {
+        Verdict::New(candidate) => log.check_timestamps(now(T), &candidate),
+        Verdict::Duplicate(duplicate) => panic!("{duplicate:?}"),
+    }
+}
+
 /// The index of each record that `log` refuses; an accepted batch has none.
 fn refused(log: &Partition, batch: Bytes) -> Result<Vec<i32>, AppendError> {
-    match log.check(now(T), batch, Origin::Client) {
-        Ok(_) => Ok(Vec::new()),
+    match check(log, batch) {
+        Ok(()) => Ok(Vec::new()),
         Err(AppendError::Timestamps(bad)) => {
             Ok(bad.records.into_iter().map(|(index, _)| index).collect())
         }
@@ -135,9 +142,9 @@ fn the_brokers_clock_has_no_bounds_and_neither_have_its_own_batches() {
         ..LogConfig::default()
     };
     let log = Partition::new(TP, stamped, 0);
-    assert!(log.check(now(T), late.clone(), Origin::Client).is_ok());
-    let log = Partition::new(TP, LogConfig::default(), 0);
-    assert!(log.check(now(T), late, Origin::Internal).is_ok());
+    assert_eq!(check(&log, late.clone()), Ok(()));
+    let mut log = Partition::new(TP, LogConfig::default(), 0);
+    appended(log.append(now(T), late, Origin::Internal));
 }
 
 #[test]
@@ -162,7 +169,7 @@ fn a_header_that_lies_moves_no_bound_that_matters() {
         for lie in lies {
             let early = T - BOUND - 1 - BOUND;
             let log = log(None, Some(BOUND));
-            let result = log.check(now(T), batch(codec, &[T, early], lie), Origin::Client);
+            let result = check(&log, batch(codec, &[T, early], lie));
             let Err(AppendError::Timestamps(bad)) = result else {
                 panic!("codec {codec}: {result:?}");
             };
@@ -206,7 +213,7 @@ fn bombs_are_refused_unread() {
         assert_eq!(found, Err(too_large.clone()), "codec {codec}");
         // The header suffices to refuse this one.
         let late = bomb(|h| h.max_timestamp = T + BOUND + 1);
-        let result = log(None, Some(BOUND)).check(now(T), late, Origin::Client);
+        let result = check(&log(None, Some(BOUND)), late);
         assert!(matches!(result, Err(AppendError::Timestamps(_))));
     }
     // What is not compressed takes no memory, whatever its size.
@@ -219,8 +226,7 @@ fn bombs_are_refused_unread() {
 fn a_refusal_names_the_first_records_and_the_bounds() {
     let times = vec![T - BOUND - 1; RECORD_ERRORS_MAX + 1];
     let log = log(Some(BOUND), Some(2 * BOUND));
-    let error = log.check(now(T), batch(0, &times, |_| {}), Origin::Client);
-    let error = error.unwrap_err();
+    let error = check(&log, batch(0, &times, |_| {})).unwrap_err();
     let words = format!(
         "this topic takes timestamps from {} to {}",
         T - 1000,

@@ -86,3 +86,16 @@ fn the_catalogue_is_shard_0s() {
     let mut bench = Bench::new(second);
     let _ = bench.shard.append_catalog(NOW, &batch(b"record"));
 }
+
+/// They may have to be unpacked for it, and a batch that is held back comes again and again.
+#[test]
+fn timestamps_are_looked_at_when_there_is_room() {
+    let mut bench = Bench::start(Disk::default(), config());
+    bench.shard.create_partition(TP, LogConfig::default());
+    let late = patched(35, &[1]);
+    assert!(bench.shard.append(NOW, TP, &late).is_err(), "no segment");
+    bench.drain();
+    let result = bench.shard.append(NOW, TP, &late).unwrap().result;
+    assert_eq!(result.error, ErrorCode::INVALID_TIMESTAMP);
+    assert!(result.bad_timestamps.is_some());
+}
