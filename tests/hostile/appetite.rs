@@ -9,7 +9,7 @@ use corelane::kafka::batch::{HEADER_BYTES, LENGTH_PREFIX_BYTES};
 use corelane::kafka::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 
 use super::bystander::Bystander;
-use super::memory::Gauge;
+use super::gauge::Gauge;
 use crate::common::batches::{batch_of, forged, now_ms};
 use crate::common::broker::Broker;
 use crate::common::client::Client;
@@ -22,12 +22,7 @@ matrix! {
 
 /// A fetch of some topics that there are not; the error and the session of the answer.
 fn fetch(client: &mut Client, (id, epoch): (i32, i32), names: &[String]) -> (ErrorCode, i32) {
-    let topic = |name: &String| FetchTopic {
-        topic: name,
-        partitions: vec![FetchPartition::default()],
-        ..Default::default()
-    };
-    let topics: Vec<_> = Vec::from_iter(names.iter().map(topic));
+    let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
     let request = FetchRequest {
         session_id: id,
         session_epoch: epoch,
@@ -37,6 +32,14 @@ fn fetch(client: &mut Client, (id, epoch): (i32, i32), names: &[String]) -> (Err
     let frame = client.call(FETCH_BY_NAME, &request);
     let response: FetchResponse<'_> = frame.decode();
     (response.error_code, response.session_id)
+}
+
+fn topic(name: &str) -> FetchTopic<'_> {
+    FetchTopic {
+        topic: name,
+        partitions: vec![FetchPartition::default()],
+        ..Default::default()
+    }
 }
 
 fn a_fetch_session_of_ever_more_names(setup: Setup) {
