@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use glommio::sync::Semaphore;
 
+use super::tasks;
 use crate::base::ShardId;
 use crate::base::limits::{MAILBOX_REQUESTS_MAX, MAILBOX_WATCHES_MAX};
 use crate::shard::{ShardReply, ShardRequest};
@@ -26,10 +27,24 @@ pub struct Envelope {
 
 type Reply = (usize, ShardReply);
 
+/// How many requests a mailbox holds, and how many replies each shard waits for.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    requests: usize,
+    /// Those that may wait long, which count apart.
+    watches: usize,
+}
+
+const BOUNDS: Bounds = Bounds {
+    requests: MAILBOX_REQUESTS_MAX,
+    watches: MAILBOX_WATCHES_MAX,
+};
+
 /// The ends of every mailbox, made once and handed out one part per shard.
 #[derive(Debug)]
 pub struct MeshPart {
     id: ShardId,
+    bounds: Bounds,
     requests: Vec<flume::Sender<Envelope>>,
     replies: Vec<flume::Sender<Reply>>,
     request_inbox: flume::Receiver<Envelope>,
@@ -38,16 +53,21 @@ pub struct MeshPart {
 
 /// The mailboxes of `shards` shards.
 pub fn weave(shards: u16) -> Vec<MeshPart> {
+    weave_within(shards, BOUNDS)
+}
+
+fn weave_within(shards: u16, bounds: Bounds) -> Vec<MeshPart> {
     let requests: Vec<_> = (0..shards)
-        .map(|_| flume::bounded::<Envelope>(MAILBOX_REQUESTS_MAX))
+        .map(|_| flume::bounded::<Envelope>(bounds.requests))
         .collect();
     let replies: Vec<_> = (0..shards)
-        .map(|_| flume::bounded::<Reply>(MAILBOX_REQUESTS_MAX + MAILBOX_WATCHES_MAX))
+        .map(|_| flume::bounded::<Reply>(bounds.requests + bounds.watches))
         .collect();
     let parts = requests.iter().zip(&replies).zip(0..shards);
     parts
         .map(|((request, reply), id)| MeshPart {
             id: ShardId(id),
+            bounds,
             requests: requests.iter().map(|(tx, _)| tx.clone()).collect(),
             replies: replies.iter().map(|(tx, _)| tx.clone()).collect(),
             request_inbox: request.1.clone(),
@@ -90,11 +110,12 @@ enum Slot {
 impl Mesh {
     /// This shard's doorway. To be made on the shard's own executor.
     pub fn new(part: MeshPart) -> Rc<Mesh> {
+        let Bounds { requests, watches } = part.bounds;
         Rc::new(Mesh {
             part,
             expected: RefCell::default(),
-            request_places: Rc::new(Semaphore::new(MAILBOX_REQUESTS_MAX as u64)),
-            watch_places: Rc::new(Semaphore::new(MAILBOX_WATCHES_MAX as u64)),
+            request_places: Rc::new(Semaphore::new(requests as u64)),
+            watch_places: Rc::new(Semaphore::new(watches as u64)),
         })
     }
 
@@ -117,14 +138,18 @@ impl Mesh {
         };
         let from = self.part.id;
         let outbox = self.part.requests.get(usize::from(to.0))?;
-        outbox
-            .send_async(Envelope {
-                from,
-                ticket,
-                request,
-            })
-            .await
-            .ok()?;
+        let sent = outbox.try_send(Envelope {
+            from,
+            ticket,
+            request,
+        });
+        if let Err(flume::TrySendError::Full(envelope)) = sent {
+            // In a task of its own: if the asker goes away meanwhile, the request arrives
+            // nevertheless, and the place of its reply is given back by the reply.
+            let outbox = outbox.clone();
+            let sending = tasks::start(async move { outbox.send_async(envelope).await });
+            sending.await?.ok()?;
+        }
         Some(pending)
     }
 
@@ -153,8 +178,8 @@ impl Mesh {
     pub fn is_idle(&self) -> bool {
         let expected = self.expected.borrow();
         expected.free.len() == expected.slots.len()
-            && self.request_places.available() == MAILBOX_REQUESTS_MAX as u64
-            && self.watch_places.available() == MAILBOX_WATCHES_MAX as u64
+            && self.request_places.available() == self.part.bounds.requests as u64
+            && self.watch_places.available() == self.part.bounds.watches as u64
     }
 
     fn places(&self, watch: bool) -> &Rc<Semaphore> {
@@ -277,3 +302,6 @@ impl Drop for PendingReply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
