@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -19,7 +20,7 @@ use crate::base::limits::{
 };
 use crate::runtime::event::Event;
 use crate::runtime::net::Connection;
-use crate::runtime::read_buffer::{ReadBuffer, ReadError};
+use crate::runtime::read_buffer::ReadBuffer;
 use crate::runtime::units::Held;
 
 /// What the two tasks of a session share.
@@ -96,17 +97,12 @@ impl Session {
 
     /// Handles every whole frame in `buffer`; `None` when the connection is to be closed.
     async fn handle_frames(&self, buffer: &mut ReadBuffer, scratch: &mut BytesMut) -> Option<()> {
-        let peer = self.connection.peer();
         loop {
             match buffer.next_frame() {
                 Ok(None) => return Some(()),
                 Ok(Some(frame)) => self.handle_frame(frame, scratch).await?,
-                Err(error @ ReadError::TooLarge { .. }) => {
-                    tracing::info!(%peer, %error, "connection closed");
-                    return None;
-                }
                 Err(error) => {
-                    tracing::debug!(%peer, %error, "connection closed");
+                    self.complain(&error);
                     return None;
                 }
             }
@@ -138,11 +134,22 @@ impl Session {
                 self.queued.raise();
             }
             Err(error) => {
-                tracing::debug!(peer = %self.connection.peer(), %error, "connection closed");
+                self.complain(&error);
                 return None;
             }
         }
         Some(())
+    }
+
+    /// Says why the connection is closed, if that has not been said too often lately.
+    fn complain(&self, error: &dyn Display) {
+        let peer = self.connection.peer();
+        let now_ms = self.services.shard.now().mono_ms;
+        match self.services.complaints.may_say(now_ms) {
+            Some(0) => tracing::info!(%peer, %error, "connection closed"),
+            Some(unsaid) => tracing::info!(%peer, %error, unsaid, "connection closed"),
+            None => tracing::debug!(%peer, %error, "connection closed"),
+        }
     }
 
     /// Copies a request whose handling may take long, like a long poll, out of the memory that
