@@ -16,6 +16,7 @@ pub mod parse;
 mod resolve;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -26,7 +27,7 @@ use crate::base::limits::BATCH_BYTES_MAX;
 use crate::catalog::BrokerDefaults;
 
 pub use cpus::parse_cpu_list;
-pub use file::read as read_file;
+pub use file::{Places, read as read_file};
 pub use groups::{GROUP_KEYS, GroupSettings};
 pub use host::Host;
 pub use layer::{KEYS, Layer};
@@ -135,9 +136,23 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The settings do not fit each other or the host.
-    #[error("{0}")]
-    Unfit(String),
+    /// A setting does not fit the others or the host.
+    #[error("{given}: {reason}")]
+    Unfit {
+        /// Its key.
+        key: &'static str,
+        /// The key and its value.
+        given: String,
+        /// Why it does not fit.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    fn unfit(key: &'static str, value: impl Display, reason: String) -> ConfigError {
+        let given = format!("{key} = {value}");
+        ConfigError::Unfit { key, given, reason }
+    }
 }
 
 impl Settings {

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::args::SettingsArgs;
-use crate::config::{self, ConfigError, Host, KEYS, Layer, Settings, host};
+use crate::config::{self, ConfigError, Host, KEYS, Layer, Places, Settings, host};
 
 /// The settings that the arguments, the environment and the file come to.
 ///
@@ -15,23 +15,39 @@ use crate::config::{self, ConfigError, Host, KEYS, Layer, Settings, host};
 pub(super) fn settle(given: &SettingsArgs, matches: &ArgMatches) -> Result<Settings, ConfigError> {
     check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
     let mut flags = Layer::default();
+    let mut places = Places::new();
     for key in KEYS {
         if let Some(text) = given.text(key).filter(|text| !is_unset(text, key, matches)) {
-            flags.set(key, text).map_err(|reason| {
-                let given = format!("{} = {text}", origin(key, matches));
-                ConfigError::Given { given, reason }
-            })?;
+            let given = format!("{} = {text}", origin(key, matches));
+            match flags.set(key, text) {
+                Ok(()) => places.insert(key.to_owned(), given),
+                Err(reason) => return Err(ConfigError::Given { given, reason }),
+            };
         }
     }
     let file = given
         .config
         .as_ref()
         .filter(|text| !is_unset(text, "config", matches));
-    let layer = match file {
-        Some(file) => flags.over(config::read_file(Path::new(file))?),
-        None => flags,
-    };
-    config::resolve(layer, &Host::read(), host::wal_room)
+    let mut layer = flags;
+    if let Some(file) = file {
+        let (below, mut in_file) = config::read_file(Path::new(file))?;
+        layer = layer.over(below);
+        in_file.append(&mut places);
+        places = in_file;
+    }
+    config::resolve(layer, &Host::read(), host::wal_room).map_err(|error| placed(error, &places))
+}
+
+/// Says of a setting that does not fit where it was given, unless it is a default.
+fn placed(error: ConfigError, places: &Places) -> ConfigError {
+    match error {
+        ConfigError::Unfit { key, given, reason } => {
+            let given = places.get(key).cloned().unwrap_or(given);
+            ConfigError::Unfit { key, given, reason }
+        }
+        error => error,
+    }
 }
 
 /// Whether a value is a variable set to nothing, which is how compose files and

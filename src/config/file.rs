@@ -1,5 +1,6 @@
 //! The configuration file: flat TOML, a key per line.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -9,12 +10,15 @@ use toml::de::{DeTable, DeValue};
 use super::{ConfigError, Layer};
 use crate::base::limits::CONFIG_FILE_BYTES_MAX;
 
+/// Where each key stands: the file, the line, and the line's content.
+pub type Places = BTreeMap<String, String>;
+
 /// Reads a file whole; each of its values is checked, also those that a flag or
 /// the environment overrides.
 ///
 /// # Errors
 /// That it cannot be read, or what is wrong in which line.
-pub fn read(path: &Path) -> Result<Layer, ConfigError> {
+pub fn read(path: &Path) -> Result<(Layer, Places), ConfigError> {
     let unreadable = |source| ConfigError::Unreadable {
         path: path.display().to_string(),
         source,
@@ -29,14 +33,20 @@ pub fn read(path: &Path) -> Result<Layer, ConfigError> {
     if text.len() > CONFIG_FILE_BYTES_MAX {
         return Err(unreadable(std::io::Error::other("the file is too large")));
     }
-    parse(&text).map_err(|(line, reason)| {
-        let path = path.display().to_string();
-        ConfigError::File { path, line, reason }
-    })
+    let path = path.display().to_string();
+    match parse(&text) {
+        Ok((layer, mut places)) => {
+            for place in places.values_mut() {
+                *place = format!("{path}:{place}");
+            }
+            Ok((layer, places))
+        }
+        Err((line, reason)) => Err(ConfigError::File { path, line, reason }),
+    }
 }
 
-/// The settings of a file's text, or a line and what is wrong in it.
-pub(super) fn parse(text: &str) -> Result<Layer, (usize, String)> {
+/// The settings of a file's text and where they are in it, or a line and what is wrong in it.
+pub(super) fn parse(text: &str) -> Result<(Layer, Places), (usize, String)> {
     let line_of = |offset: usize| {
         1 + text
             .bytes()
@@ -52,6 +62,7 @@ pub(super) fn parse(text: &str) -> Result<Layer, (usize, String)> {
     let mut entries: Vec<_> = table.get_ref().iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     let mut layer = Layer::default();
+    let mut places = Places::new();
     for (key, value) in entries {
         let line = line_of(key.span().start);
         let key = key.get_ref().as_ref();
@@ -70,6 +81,7 @@ pub(super) fn parse(text: &str) -> Result<Layer, (usize, String)> {
                 false if is_plain => (line, format!("{key} = {text}: {reason}")),
                 false => (line, format!("{key}: {reason}")),
             })?;
+        places.insert(key.to_owned(), format!("{line}: {key} = {text}"));
     }
-    Ok(layer)
+    Ok((layer, places))
 }

@@ -122,12 +122,19 @@ impl GroupLayer {
             settings.min_session_timeout_ms,
             settings.max_session_timeout_ms,
         );
-        if min > max {
-            return Err(ConfigError::Unfit(format!(
-                "group-min-session-timeout-ms = {min} is more than \
-                 group-max-session-timeout-ms = {max}"
-            )));
+        if min <= max {
+            return Ok(settings);
         }
-        Ok(settings)
+        // The other may be a default.
+        let [least, most] = [
+            "group-min-session-timeout-ms",
+            "group-max-session-timeout-ms",
+        ];
+        Err(match self.0 {
+            [_, _, _, _, Some(_), _] => {
+                ConfigError::unfit(least, min, format!("that is more than {most} = {max}"))
+            }
+            _ => ConfigError::unfit(most, max, format!("that is less than {least} = {min}")),
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! From what was given to settings: defaults, and checks across keys.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use super::{AdvertisedAddress, ConfigError, Host, Layer, Settings, Topology, parse};
@@ -30,11 +31,17 @@ pub fn resolve(
     let topology = given.topology.unwrap_or(Topology::PerCore);
     let listen = match given.listen {
         Some(listen) => listen,
-        None => parse::listen(LISTEN).map_err(ConfigError::Unfit)?,
+        None => {
+            parse::listen(LISTEN).map_err(|reason| ConfigError::unfit("listen", LISTEN, reason))?
+        }
     };
     let advertise = advertised(&given, listen)?;
-    check_ports("listen", listen.port(), topology, cores)?;
-    check_ports("advertise", advertise.port, topology, cores)?;
+    let shards = match topology {
+        Topology::PerCore => cores,
+        Topology::Single => 1,
+    };
+    check_ports("listen", listen, listen.port(), shards)?;
+    check_ports("advertise", &advertise.host, advertise.port, shards)?;
     let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR));
     let groups = given.groups.resolve()?;
     let memory = memory(given.memory, host.memory, cores)?;
@@ -78,11 +85,14 @@ fn advertised(
             host: address.host.clone(),
             port: address.port.unwrap_or(listen.port()),
         }),
-        None if listen.ip().is_unspecified() => Err(ConfigError::Unfit(format!(
-            "listen = {listen}: clients cannot connect to {}; say with 'advertise' under which \
-             name or address they reach this host",
-            listen.ip()
-        ))),
+        None if listen.ip().is_unspecified() => {
+            let reason = format!(
+                "clients cannot connect to {}; say with 'advertise' under which name or address \
+                 they reach this host",
+                listen.ip()
+            );
+            Err(ConfigError::unfit("listen", listen, reason))
+        }
         None => Ok(AdvertisedAddress {
             host: listen.ip().to_string(),
             port: listen.port(),
@@ -90,13 +100,18 @@ fn advertised(
     }
 }
 
-fn check_ports(key: &str, first: u16, topology: Topology, cores: u16) -> Result<(), ConfigError> {
-    if topology == Topology::Single || first.checked_add(cores - 1).is_some() {
+fn check_ports(
+    key: &'static str,
+    address: impl Display,
+    first: u16,
+    ports: u16,
+) -> Result<(), ConfigError> {
+    if first.checked_add(ports - 1).is_some() {
         return Ok(());
     }
-    Err(ConfigError::Unfit(format!(
-        "{key}: {cores} cores need the ports from {first} on, but 65535 is the last there is"
-    )))
+    let reason =
+        format!("{ports} cores need the ports from {first} on, but 65535 is the last there is");
+    Err(ConfigError::unfit(key, address, reason))
 }
 
 /// A CPU for each shard. Under a quota smaller than the set of CPUs the scheduler
@@ -113,12 +128,16 @@ fn memory(given: Option<u64>, available: u64, cores: u16) -> Result<u64, ConfigE
     match given {
         None => Ok((available / 4).max(least)),
         Some(memory) if memory >= least => Ok(memory),
-        Some(memory) => Err(ConfigError::Unfit(format!(
-            "memory = {memory}: {cores} cores need at least {} MiB, {} MiB each",
-            least >> 20,
-            MEMORY_PER_SHARD_MIN >> 20,
-        ))),
+        Some(memory) => {
+            let reason = too_little(cores, least, MEMORY_PER_SHARD_MIN);
+            Err(ConfigError::unfit("memory", memory, reason))
+        }
     }
+}
+
+fn too_little(cores: u16, least: u64, each: usize) -> String {
+    let (least, each) = (least >> 20, each >> 20);
+    format!("{cores} cores need at least {least} MiB, {each} MiB each")
 }
 
 fn wal_disk(
@@ -131,28 +150,25 @@ fn wal_disk(
     let (disk, why) = match given {
         Some(disk) => (disk, String::new()),
         None => {
+            let path = data_dir.display();
             let room = wal_room(data_dir).map_err(|error| {
-                let path = data_dir.display();
-                ConfigError::Unfit(format!(
-                    "data-dir = {path}: no free space to be had: {error}"
-                ))
+                let reason = format!("no free space to be had: {error}");
+                ConfigError::unfit("data-dir", &path, reason)
             })?;
             let disk = (room / 2).min(WAL_DISK_DEFAULT_MAX as u64);
             (
                 disk,
-                format!(
-                    " (half of what the file system of {} has)",
-                    data_dir.display()
-                ),
+                format!(" (half of what the file system of {path} has)"),
             )
         }
     };
     if disk >= least {
         return Ok(disk);
     }
-    Err(ConfigError::Unfit(format!(
-        "wal-disk = {disk}{why}: {cores} cores need at least {} MiB, {} MiB each",
-        least >> 20,
-        WAL_DISK_PER_SHARD_MIN >> 20,
-    )))
+    let reason = too_little(cores, least, WAL_DISK_PER_SHARD_MIN);
+    Err(ConfigError::unfit(
+        "wal-disk",
+        format!("{disk}{why}"),
+        reason,
+    ))
 }

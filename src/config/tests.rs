@@ -191,7 +191,7 @@ fn settings_that_do_not_fit_are_refused_with_the_reason() {
         ),
         (
             &[("advertise", "a:65535"), ("cores", "2")],
-            "advertise: 2 cores",
+            "advertise = a: 2 cores need the ports from 65535",
         ),
         (
             &[("memory", "1MiB"), ("cores", "2")],
@@ -361,7 +361,11 @@ fn bad_values_say_what_is_expected() {
 #[test]
 fn session_timeouts_have_a_range() {
     let most = ("group-max-session-timeout-ms", "5999");
-    assert!(settle(&[most]).unwrap_err().contains("= 6000 is more than"));
+    let least = ("group-min-session-timeout-ms", "6001");
+    let refused = settle(&[most]).unwrap_err();
+    assert!(refused.starts_with("group-max-session-timeout-ms = 5999: that is less"));
+    let refused = settle(&[most, least]).unwrap_err();
+    assert!(refused.starts_with("group-min-session-timeout-ms = 6001: that is more"));
     assert!(settle(&[most, ("group-min-session-timeout-ms", "5999")]).is_ok());
 }
 
@@ -377,7 +381,10 @@ fn the_file_names_the_line() {
         ("memory", "1GiB"),
         ("wal-disk", "1073741824"),
     ]);
-    assert_eq!(read(text), Ok(expected));
+    let (found, places) = read(text).unwrap();
+    assert_eq!(found, expected);
+    assert_eq!(places["memory"], "5: memory = 1GiB");
+    assert_eq!(places.len(), 5);
     let table = [
         ("cores = 2\n\ncolour = 1\n", "3: unknown key 'colour'"),
         (

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use glommio::sync::Semaphore;
 
+use super::tasks;
 use crate::base::ShardId;
 use crate::base::limits::MAILBOX_REQUESTS_MAX;
 use crate::shard::{Lane, ShardReply, ShardRequest};
@@ -26,10 +27,19 @@ pub struct Envelope {
 
 type Reply = (usize, ShardReply);
 
+/// How many requests a mailbox holds, and how many replies each shard waits for.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    requests: usize,
+    /// In the order of [`Lane::ALL`].
+    lanes: [usize; Lane::ALL.len()],
+}
+
 /// The ends of every mailbox, made once and handed out one part per shard.
 #[derive(Debug)]
 pub struct MeshPart {
     id: ShardId,
+    bounds: Bounds,
     requests: Vec<flume::Sender<Envelope>>,
     replies: Vec<flume::Sender<Reply>>,
     request_inbox: flume::Receiver<Envelope>,
@@ -38,17 +48,25 @@ pub struct MeshPart {
 
 /// The mailboxes of `shards` shards.
 pub fn weave(shards: u16) -> Vec<MeshPart> {
+    let bounds = Bounds {
+        requests: MAILBOX_REQUESTS_MAX,
+        lanes: Lane::ALL.map(Lane::places),
+    };
+    weave_within(shards, bounds)
+}
+
+fn weave_within(shards: u16, bounds: Bounds) -> Vec<MeshPart> {
     let requests: Vec<_> = (0..shards)
-        .map(|_| flume::bounded::<Envelope>(MAILBOX_REQUESTS_MAX))
+        .map(|_| flume::bounded::<Envelope>(bounds.requests))
         .collect();
-    let replies_max = Lane::ALL.iter().map(|lane| lane.places()).sum();
     let replies: Vec<_> = (0..shards)
-        .map(|_| flume::bounded::<Reply>(replies_max))
+        .map(|_| flume::bounded::<Reply>(bounds.lanes.iter().sum()))
         .collect();
     let parts = requests.iter().zip(&replies).zip(0..shards);
     parts
         .map(|((request, reply), id)| MeshPart {
             id: ShardId(id),
+            bounds,
             requests: requests.iter().map(|(tx, _)| tx.clone()).collect(),
             replies: replies.iter().map(|(tx, _)| tx.clone()).collect(),
             request_inbox: request.1.clone(),
@@ -89,10 +107,11 @@ enum Slot {
 impl Mesh {
     /// This shard's doorway. To be made on the shard's own executor.
     pub fn new(part: MeshPart) -> Rc<Mesh> {
+        let bounds = part.bounds;
         Rc::new(Mesh {
             part,
             expected: RefCell::default(),
-            places: Lane::ALL.map(|lane| Semaphore::new(lane.places() as u64)),
+            places: bounds.lanes.map(|places| Semaphore::new(places as u64)),
         })
     }
 
@@ -115,14 +134,18 @@ impl Mesh {
         };
         let from = self.part.id;
         let outbox = self.part.requests.get(usize::from(to.0))?;
-        outbox
-            .send_async(Envelope {
-                from,
-                ticket,
-                request,
-            })
-            .await
-            .ok()?;
+        let sent = outbox.try_send(Envelope {
+            from,
+            ticket,
+            request,
+        });
+        if let Err(flume::TrySendError::Full(envelope)) = sent {
+            // In a task of its own: if the asker goes away meanwhile, the request arrives
+            // nevertheless, and the place of its reply is given back by the reply.
+            let outbox = outbox.clone();
+            let sending = tasks::start(async move { outbox.send_async(envelope).await });
+            sending.await?.ok()?;
+        }
         Some(pending)
     }
 
@@ -150,8 +173,10 @@ impl Mesh {
     /// Whether no reply is expected.
     pub fn is_idle(&self) -> bool {
         let expected = self.expected.borrow();
-        let is_free = |lane: &Lane| self.places(*lane).available() == lane.places() as u64;
-        expected.free.len() == expected.slots.len() && Lane::ALL.iter().all(is_free)
+        let bounds = self.part.bounds.lanes;
+        let mut places = self.places.iter().zip(bounds);
+        expected.free.len() == expected.slots.len()
+            && places.all(|(free, places)| free.available() == places as u64)
     }
 
     fn places(&self, lane: Lane) -> &Semaphore {
@@ -277,3 +302,6 @@ impl Drop for PendingReply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::handle::ShardHandle;
 use super::process;
-use super::steps::step;
+use super::steps::{slow_step, step};
 use crate::wal::BlockPlan;
 
 /// Writes what there is to write, for the shard's life.
@@ -26,6 +26,7 @@ async fn write(shard: &ShardHandle, plan: BlockPlan) {
     // The records' own memory, the clients' read buffers, is free from here on.
     drop(plan);
     let block = Rc::new(block);
+    slow_step!("block.copied");
     let written = match shard.files.own(segment, slot).await {
         Ok(file) => file.write(&block, u64::from(offset)).await,
         Err(error) => Err(error),

@@ -4,6 +4,7 @@
 
 pub mod api;
 mod broker;
+mod complaints;
 mod fetch_session;
 mod listener;
 mod producer_ids;
@@ -17,6 +18,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 pub use broker::{Broker, Node};
+use complaints::Complaints;
 use fetch_session::FetchSessions;
 use producer_ids::ProducerIds;
 pub use start::run;
@@ -30,6 +32,7 @@ pub struct Services {
     pub shard: ShardHandle,
     /// What is the same on every core and never changes while the broker runs.
     pub broker: Arc<Broker>,
+    complaints: Rc<Complaints>,
     fetch_sessions: Rc<RefCell<FetchSessions>>,
     producer_ids: Rc<ProducerIds>,
 }

@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::io;
 use std::rc::Rc;
 
@@ -22,7 +23,7 @@ use crate::base::limits::{
 use crate::kafka::ErrorCode;
 use crate::runtime::event::Event;
 use crate::runtime::net::Connection;
-use crate::runtime::read_buffer::{ReadBuffer, ReadError};
+use crate::runtime::read_buffer::ReadBuffer;
 use crate::runtime::units::Held;
 
 /// What the two tasks of a session share.
@@ -105,17 +106,12 @@ impl Session {
 
     /// Handles every whole frame in `buffer`; `None` when the connection is to be closed.
     async fn handle_frames(&self, buffer: &mut ReadBuffer, scratch: &mut BytesMut) -> Option<()> {
-        let peer = self.connection.peer();
         loop {
             match buffer.next_frame() {
                 Ok(None) => return Some(()),
                 Ok(Some(frame)) => self.handle_frame(frame, scratch).await?,
-                Err(error @ ReadError::TooLarge { .. }) => {
-                    tracing::info!(%peer, %error, "connection closed");
-                    return None;
-                }
                 Err(error) => {
-                    tracing::debug!(%peer, %error, "connection closed");
+                    self.complain(&error);
                     return None;
                 }
             }
@@ -150,7 +146,7 @@ impl Session {
                 self.queue(answer);
             }
             Err(error) => {
-                tracing::debug!(peer = %self.connection.peer(), %error, "connection closed");
+                self.complain(&error);
                 return None;
             }
         }
@@ -166,6 +162,17 @@ impl Session {
         paid.set(paid.get() + usize::from(is_paid));
         self.answers.borrow_mut().push_back(answer);
         self.queued.raise();
+    }
+
+    /// Says why the connection is closed, if that has not been said too often lately.
+    fn complain(&self, error: &dyn Display) {
+        let peer = self.connection.peer();
+        let now_ms = self.services.shard.now().mono_ms;
+        match self.services.complaints.may_say(now_ms) {
+            Some(0) => tracing::info!(%peer, %error, "connection closed"),
+            Some(unsaid) => tracing::info!(%peer, %error, unsaid, "connection closed"),
+            None => tracing::debug!(%peer, %error, "connection closed"),
+        }
     }
 
     /// Copies a request whose handling may take long, like a long poll, out of the memory that

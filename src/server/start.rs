@@ -99,6 +99,7 @@ fn services(shard: ShardHandle, broker: Arc<Broker>) -> Services {
     Services {
         shard,
         broker,
+        complaints: Rc::default(),
         fetch_sessions: Rc::new(RefCell::new(sessions)),
         producer_ids: Rc::new(producer_ids),
     }

@@ -26,10 +26,20 @@ pub struct Broker {
 impl Broker {
     /// Starts a broker on an empty data directory.
     pub fn start(setup: Setup) -> Broker {
+        Broker::start_with(setup, setup.options())
+    }
+
+    /// The same with other options than the setup's own.
+    pub fn start_with(setup: Setup, options: broker::Options) -> Broker {
         Broker {
-            inner: setup.start(),
+            inner: broker::Broker::start_with(options),
             setup,
         }
+    }
+
+    /// Everything the broker has logged.
+    pub fn log(&self) -> String {
+        self.inner.log()
     }
 
     /// How many nodes clients see.

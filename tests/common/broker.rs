@@ -1,31 +1,34 @@
 //! The broker as its user runs it: the program, on a data directory and ports of its
 //! own. A test fails when the broker logs a WARN or ERROR that it did not announce.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::client::Client;
 use super::faults;
+pub use super::host::resident_bytes_of;
+use super::host::takes_direct_writes;
+use super::log::Log;
 use super::ports::Ports;
+use super::skip::skip;
 
 /// How long a start may take before the test fails.
 const START_MAX: Duration = Duration::from_secs(30);
 /// How long a stop on SIGTERM may take before the test fails.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// Log lines kept, the newest.
-const LOG_LINES_MAX: usize = 20_000;
-/// What the broker may always say: it is about the host that the test happens to run on.
-const ABOUT_THE_HOST: [&str; 3] = [REFUSES_DIRECT_IO, "open files", "locked memory"];
-/// What it says where it writes buffered.
+/// What it says, once a start, where it writes buffered, and nowhere else.
 const REFUSES_DIRECT_IO: &str = "refuses O_DIRECT";
+
+/// As root, without what makes the kernel forget a limit of locked memory.
+const GIVE_UP_RIGHTS: &str =
+    "exec setpriv --bounding-set=-ipc_lock,-sys_resource --inh-caps=-ipc_lock,-sys_resource";
 
 /// What a broker is started with.
 #[derive(Clone, Debug)]
@@ -46,6 +49,11 @@ pub struct Options {
     pub wal_disk_mib: u32,
     /// Most open files that the process may have, as `ulimit -n` sets it.
     pub open_files: Option<u32>,
+    /// Most memory that the process may lock, KiB, as `ulimit -l` sets it; without the right to
+    /// lock more.
+    pub locked_kib: Option<u32>,
+    /// Largest file that the process may write, KiB.
+    pub file_kib: Option<u32>,
     /// Whether a write beyond the limit of file sizes is an error instead of a signal.
     pub ignores_file_size_signal: bool,
     /// Variables of its environment that are to bring it into trouble.
@@ -65,6 +73,8 @@ impl Default for Options {
             memory_mib: 128,
             wal_disk_mib: 128,
             open_files: None,
+            locked_kib: None,
+            file_kib: None,
             ignores_file_size_signal: false,
             trouble: Vec::new(),
             extra: Vec::new(),
@@ -85,11 +95,19 @@ impl Options {
         if self.ignores_file_size_signal {
             script += "trap '' XFSZ && ";
         }
-        if script.is_empty() {
+        if let Some(file_kib) = self.file_kib {
+            // In blocks of 512 bytes, says POSIX.
+            script += &format!("ulimit -f {} && ", 2 * file_kib);
+        }
+        if let Some(locked_kib) = self.locked_kib {
+            script += &format!("ulimit -l {locked_kib} && {GIVE_UP_RIGHTS} ");
+        } else if script.is_empty() {
             return Command::new(BROKER);
+        } else {
+            script += "exec ";
         }
         let mut shell = Command::new("sh");
-        shell.args(["-c", &(script + "exec \"$0\" \"$@\""), BROKER]);
+        shell.args(["-c", &(script + "\"$0\" \"$@\""), BROKER]);
         shell
     }
 
@@ -108,13 +126,16 @@ pub struct Broker {
     own_dir: Option<TempDir>,
     ports: Ports,
     process: Option<Process>,
-    log: Arc<Mutex<Vec<String>>>,
-    announced: Vec<String>,
+    log: Log,
+    /// Whether it has to write buffered, because the file system here gives it no choice.
+    never_direct: bool,
 }
 
 struct Process {
     child: Child,
     reader: JoinHandle<()>,
+    /// Whether it has to write buffered.
+    buffered: bool,
 }
 
 impl Broker {
@@ -137,20 +158,24 @@ impl Broker {
 
     /// A broker that does not run yet, on a directory that the caller has.
     pub fn stopped_in(dir: &Path, options: Options) -> Broker {
+        let never_direct = !takes_direct_writes(dir);
+        if never_direct && !options.buffered {
+            skip("direct writes: this file system refuses O_DIRECT, so they are buffered");
+        }
         Broker {
             options,
             dir: dir.join("data"),
             own_dir: None,
             ports: Ports::reserve(),
             process: None,
-            log: Arc::default(),
-            announced: Vec::new(),
+            log: Log::default(),
+            never_direct,
         }
     }
 
     /// Lets the broker say `text` in a WARN or ERROR from here on.
     pub fn announce(&mut self, text: &str) {
-        self.announced.push(text.to_owned());
+        self.log.announce(text);
     }
 
     /// What the broker is started with next time.
@@ -231,17 +256,15 @@ impl Broker {
             .spawn()
             .expect("the broker's program starts");
         let stderr = child.stderr.take().expect("stderr is piped");
-        let log = self.log.clone();
-        let reader = std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let mut log = log.lock().expect("the log's lock");
-                if log.len() >= LOG_LINES_MAX {
-                    log.drain(..LOG_LINES_MAX / 2);
-                }
-                log.push(line);
-            }
+        // It is said once in each start.
+        self.log.forget(REFUSES_DIRECT_IO);
+        let buffered = !self.writes_directly();
+        let reader = self.log.read(stderr);
+        self.process = Some(Process {
+            child,
+            reader,
+            buffered,
         });
-        self.process = Some(Process { child, reader });
     }
 
     /// Starts with variables that may make it end by itself: `DIE_AT_STEP` (see
@@ -262,7 +285,7 @@ impl Broker {
 
     /// A start that the broker must end by itself: how it ended, and what it said.
     pub fn start_in_vain(&mut self) -> (ExitStatus, String) {
-        self.log.lock().expect("the log's lock").clear();
+        self.log.clear();
         self.spawn();
         let deadline = Instant::now() + START_MAX;
         let status = loop {
@@ -275,7 +298,7 @@ impl Broker {
         let process = self.process.take().expect("it was started");
         process.reader.join().expect("the log's reader");
         let log = self.log();
-        self.log.lock().expect("the log's lock").clear();
+        self.log.clear();
         (status, log)
     }
 
@@ -311,10 +334,16 @@ impl Broker {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        if self.options.buffered {
-            assert!(self.has_logged(REFUSES_DIRECT_IO), "{}", self.log());
-        }
+        let buffered = self.process.as_ref().is_some_and(|p| p.buffered);
+        let said = self.log.count(REFUSES_DIRECT_IO);
+        assert_eq!(said, usize::from(buffered), "{}", self.log());
         true
+    }
+
+    /// Whether it writes past the page cache: it was started that way, and the file system lets
+    /// it.
+    pub fn writes_directly(&self) -> bool {
+        !self.options.buffered && !self.never_direct
     }
 
     /// Whether it was started and nobody has seen its end.
@@ -355,11 +384,11 @@ impl Broker {
 
     /// SIGTERM; fails unless the broker ends by itself, in time and with success.
     pub fn stop(&mut self) {
-        self.stop_on("-TERM");
+        self.stop_on(Signal::TERM);
     }
 
-    /// The same on another signal, as kill(1) takes it.
-    pub fn stop_on(&mut self, signal: &str) {
+    /// The same on another signal.
+    pub fn stop_on(&mut self, signal: Signal) {
         self.assert_running();
         self.signal(signal);
         let status = self.wait_for_end();
@@ -369,15 +398,14 @@ impl Broker {
 
     /// SIGTERM.
     pub fn terminate(&self) {
-        self.signal("-TERM");
+        self.signal(Signal::TERM);
     }
 
-    fn signal(&self, signal: &str) {
+    fn signal(&self, signal: Signal) {
         let process = self.process.as_ref().expect("it was started");
-        let status = Command::new("kill")
-            .args([signal, &process.child.id().to_string()])
-            .status();
-        assert!(status.expect("kill(1) starts").success());
+        let id = Pid::from_raw(process.child.id() as i32);
+        // Its end has not been waited for, so the id is still its own.
+        kill_process(id.expect("a process id"), signal).expect("a signal to our child");
     }
 
     /// Waits for the end of the process, which must come in time.
@@ -400,13 +428,12 @@ impl Broker {
 
     /// Everything the broker has written to stderr, all its starts together.
     pub fn log(&self) -> String {
-        self.log.lock().expect("the log's lock").join("\n")
+        self.log.text()
     }
 
     /// Whether a line of the log has `text`.
     pub fn has_logged(&self, text: &str) -> bool {
-        let log = self.log.lock().expect("the log's lock");
-        log.iter().any(|line| line.contains(text))
+        self.log.count(text) > 0
     }
 
     /// The process id.
@@ -436,21 +463,8 @@ impl Broker {
 
     /// Fails if the broker has logged what it should not have.
     pub fn check_log(&self) {
-        // Without the lock, which a panic would poison for those who show the log.
-        let log = self.log.lock().expect("the log's lock").clone();
-        let bad: Vec<&String> = log.iter().filter(|line| self.is_unexpected(line)).collect();
-        assert!(bad.is_empty(), "unexpected in the broker's log: {bad:#?}");
-    }
-
-    fn is_unexpected(&self, line: &str) -> bool {
-        let is_bad = [" WARN ", " ERROR ", "panicked at", "error: "]
-            .iter()
-            .any(|word| line.contains(word));
-        let announced = self.announced.iter().map(String::as_str);
-        is_bad
-            && !announced
-                .chain(ABOUT_THE_HOST)
-                .any(|text| line.contains(text))
+        let is_buffered = !self.writes_directly();
+        self.log.check(is_buffered.then_some(REFUSES_DIRECT_IO));
     }
 }
 
@@ -476,14 +490,4 @@ impl Drop for Broker {
             self.check_log();
         }
     }
-}
-
-/// Resident memory of a process, bytes, as long as it runs.
-pub fn resident_bytes_of(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib = line.trim().trim_end_matches("kB").trim();
-    Some(kib.parse::<u64>().ok()? * 1024)
 }

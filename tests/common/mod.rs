@@ -13,6 +13,8 @@ pub mod broker;
 pub mod client;
 pub mod faults;
 pub mod groups;
+pub mod host;
+pub mod log;
 pub mod matrix;
 pub mod ops;
 pub mod ports;

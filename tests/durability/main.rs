@@ -15,6 +15,8 @@ mod first_starts;
 mod full_disk;
 mod kill;
 mod many_partitions;
+mod open_flags;
+mod power_cut;
 mod restarts;
 mod small_fs;
 mod steps;

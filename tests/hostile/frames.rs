@@ -1,6 +1,6 @@
 //! Bytes that are no frame, or a frame that is no request.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corelane::kafka::ErrorCode;
 use corelane::kafka::api::ApiKey;
@@ -22,6 +22,9 @@ matrix! {
         an_unknown_version_of_api_versions_is_answered_in_version_0, garbage_closes_the_connection;
 }
 
+/// What the broker says when it closes a connection, with the peer and the reason.
+const CLOSED: &str = "connection closed";
+
 /// A frame around `body`, with its right length.
 fn framed(body: &[u8]) -> Vec<u8> {
     [&(body.len() as i32).to_be_bytes()[..], body].concat()
@@ -39,17 +42,28 @@ fn impossible_lengths_close_the_connection(setup: Setup) {
     let mut broker = setup.start();
     let bystander = Bystander::start(&broker, 100);
     let too_long = 100 * 1024 * 1024 + 1;
-    for length in [i32::MIN, -1000, -1, 0, 1, 9, too_long, i32::MAX] {
+    let lengths = [i32::MIN, -1000, -1, 0, 1, 9, too_long, i32::MAX];
+    for length in lengths {
         let bytes = [&length.to_be_bytes()[..], &[0; 64]].concat();
         assert_closes(&broker, &bytes, &format!("length {length}"));
     }
     bystander.finish();
     broker.assert_running();
+    // A line for each, as there is no flood yet.
+    let said = broker.log();
+    for length in lengths {
+        let reason = format!("error=frame length {length} is not between ");
+        let lines: Vec<_> = said.lines().filter(|line| line.contains(&reason)).collect();
+        assert_eq!(lines.len(), 1, "{length}: {said}");
+        assert!(lines[0].contains(CLOSED), "{said}");
+        assert!(lines[0].contains(" INFO ") && lines[0].contains(" peer=127.0.0.1:"));
+    }
 }
 
 fn unknown_apis_and_versions_close_the_connection(setup: Setup) {
     let mut broker = setup.start();
     let topic_id = create_topic(&mut broker.client(), captures::TOPIC, 2, &[]);
+    let bystander = Bystander::start(&broker, 100);
     for key in [-1, 4, 5, 6, 7, 999, i16::MIN, i16::MAX] {
         let mut body = [&key.to_be_bytes()[..], &[0, 0, 0, 0, 0, 7, 255, 255]].concat();
         body.extend([0; 20]);
@@ -66,6 +80,7 @@ fn unknown_apis_and_versions_close_the_connection(setup: Setup) {
             assert_closes(&broker, &frame, &format!("{:?} v{version}", capture.api));
         }
     }
+    bystander.finish();
     broker.assert_running();
 }
 
@@ -100,6 +115,7 @@ fn an_unknown_version_of_api_versions_is_answered_in_version_0(setup: Setup) {
 fn garbage_closes_the_connection(setup: Setup) {
     let mut broker = setup.start();
     let bystander = Bystander::start(&broker, 100);
+    let began = Instant::now();
     let http = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert_closes(&broker, http, "HTTP");
     let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -126,4 +142,10 @@ fn garbage_closes_the_connection(setup: Setup) {
     }
     bystander.finish();
     broker.assert_running();
+    // Ten lines at once and one a second on each shard.
+    let seconds = began.elapsed().as_secs() as usize + 1;
+    let said = broker.log().matches(CLOSED).count();
+    let most = usize::from(setup.shards) * (10 + seconds);
+    println!("{said} lines in {seconds} s");
+    assert!((1..=most).contains(&said), "{said} lines, {most} at most");
 }

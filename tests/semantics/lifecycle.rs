@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use corelane::kafka::ErrorCode;
+use rustix::process::Signal;
 
 use crate::common::batches::one;
 use crate::common::client::Client;
@@ -81,7 +82,7 @@ fn a_stop_answers_what_was_asked(setup: Setup) {
         // The broker has all of them when it has answered the last.
         assert_eq!(produced(&client.receive()).error, ErrorCode::NONE);
         // What systemd sends, and what Ctrl-C does.
-        broker.stop_on(["-TERM", "-INT"][usize::from(round) % 2]);
+        broker.stop_on([Signal::TERM, Signal::INT][usize::from(round) % 2]);
         let mut acknowledged = 1;
         while let Ok(frame) = client.try_receive() {
             assert_eq!(produced(&frame).error, ErrorCode::NONE);

@@ -10,6 +10,7 @@ mod common;
 mod cold;
 mod fetch;
 mod idempotence;
+mod in_flight;
 mod lifecycle;
 mod long_poll;
 mod offsets;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::procfs::{Mount, mount_of};
-use super::{Finding, fatal, warning};
+use super::{Finding, Warning, fatal, warning};
 use crate::base::limits::WAL_ALIGN;
 use crate::config::{Settings, host};
 
@@ -54,7 +54,7 @@ pub(super) fn writable(data_dir: &Path) -> Result<String, Finding> {
     }
 }
 
-pub(super) fn file_system(data_dir: &Path) -> Result<String, Finding> {
+pub(super) fn file_system(data_dir: &Path) -> Result<String, Warning> {
     match mount(data_dir) {
         Some(mount) => judge_file_system(&mount.kind),
         None => Ok("its kind is not known".to_owned()),
@@ -67,7 +67,7 @@ fn mount(data_dir: &Path) -> Option<Mount> {
     mount_of(&mountinfo, &path)
 }
 
-fn judge_file_system(kind: &str) -> Result<String, Finding> {
+fn judge_file_system(kind: &str) -> Result<String, Warning> {
     let advice = "put --data-dir on ext4 or xfs";
     let drawback = match kind {
         "ext4" | "xfs" => return Ok(kind.to_owned()),
@@ -83,7 +83,7 @@ fn judge_file_system(kind: &str) -> Result<String, Finding> {
     Err(warning(format!("{kind} {drawback}"), advice))
 }
 
-pub(super) fn direct_io(data_dir: &Path) -> Result<String, Finding> {
+pub(super) fn direct_io(data_dir: &Path) -> Result<String, Warning> {
     match write_directly(data_dir) {
         Ok(()) => Ok("O_DIRECT with O_DSYNC works".to_owned()),
         Err(error) => Err(warning(
@@ -104,7 +104,7 @@ fn write_directly(data_dir: &Path) -> io::Result<()> {
     probe.file.write_all_at(block, 0)
 }
 
-pub(super) fn write_cache(data_dir: &Path) -> Result<String, Finding> {
+pub(super) fn write_cache(data_dir: &Path) -> Result<String, Warning> {
     let unknown = || Ok("not known for this file system".to_owned());
     let Some(mount) = mount(data_dir) else {
         return unknown();
@@ -122,7 +122,7 @@ pub(super) fn write_cache(data_dir: &Path) -> Result<String, Finding> {
     judge_write_cache(read("write_cache").trim(), read("fua").trim())
 }
 
-fn judge_write_cache(cache: &str, fua: &str) -> Result<String, Finding> {
+fn judge_write_cache(cache: &str, fua: &str) -> Result<String, Warning> {
     match (cache, fua) {
         ("write through", _) => Ok("none that could lose data".to_owned()),
         ("write back", "1") => Ok("volatile, written through with FUA".to_owned()),
@@ -134,7 +134,7 @@ fn judge_write_cache(cache: &str, fua: &str) -> Result<String, Finding> {
     }
 }
 
-pub(super) fn free_space(settings: &Settings) -> Result<String, Finding> {
+pub(super) fn free_space(settings: &Settings) -> Result<String, Warning> {
     match host::wal_room(&settings.data_dir) {
         Ok(room) => judge_free_space(settings.wal_disk, room),
         Err(error) => Err(warning(
@@ -147,7 +147,7 @@ pub(super) fn free_space(settings: &Settings) -> Result<String, Finding> {
     }
 }
 
-fn judge_free_space(wal_disk: u64, room: u64) -> Result<String, Finding> {
+fn judge_free_space(wal_disk: u64, room: u64) -> Result<String, Warning> {
     let (budget, room_mib) = (wal_disk >> 20, room >> 20);
     if wal_disk > room {
         return Err(warning(
@@ -163,8 +163,9 @@ mod tests {
     use super::super::Severity;
     use super::*;
 
-    fn verdict(result: &Result<String, Finding>) -> Option<Severity> {
-        result.as_ref().err().map(|finding| finding.severity)
+    fn verdict<F: Clone + Into<Finding>>(result: &Result<String, F>) -> Option<Severity> {
+        let finding = result.as_ref().err().cloned().map(F::into);
+        finding.map(|finding| finding.severity)
     }
 
     #[test]

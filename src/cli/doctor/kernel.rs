@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::procfs::{Limit, kernel_version, limit};
-use super::{Finding, fatal, warning};
+use super::{Finding, Warning, fatal, warning};
 use crate::base::limits::{OPEN_FILES_MIN, OPEN_FILES_WANTED};
 use crate::config::{Host, Settings};
 use crate::runtime::{arena, plan, probe, process};
@@ -27,7 +27,8 @@ fn judge_version(release: &str) -> Result<String, Finding> {
         None => Err(warning(
             format!("its version cannot be told from '{release}'"),
             format!("make sure that it is Linux {major}.{minor} or newer"),
-        )),
+        )
+        .into()),
     }
 }
 
@@ -54,12 +55,12 @@ fn judge_io_uring(sysctl: Option<&str>, probed: Result<(), String>) -> Result<St
     Err(fatal(format!("no ring could be created: {error}"), advice))
 }
 
-pub(super) fn memlock(settings: &Settings) -> Result<String, Finding> {
+pub(super) fn memlock(settings: &Settings) -> Result<String, Warning> {
     let per_shard = arena::locked_bytes(plan::arena_bytes_wanted(settings));
     judge_memlock(process::lockable_bytes(), settings.cores, per_shard)
 }
 
-fn judge_memlock(lockable: u64, cores: u16, per_shard: u64) -> Result<String, Finding> {
+fn judge_memlock(lockable: u64, cores: u16, per_shard: u64) -> Result<String, Warning> {
     let wanted = per_shard * u64::from(cores);
     match lockable {
         u64::MAX => Ok("unlimited".to_owned()),
@@ -104,12 +105,13 @@ fn judge_open_files(limit: Option<Limit>) -> Result<String, Finding> {
         soft if soft < OPEN_FILES_WANTED => Err(warning(
             format!("only {soft} may be open, and each connection is one"),
             advice,
-        )),
+        )
+        .into()),
         soft => Ok(format!("{soft} may be open")),
     }
 }
 
-pub(super) fn cpus(settings: &Settings, host: &Host) -> Result<String, Finding> {
+pub(super) fn cpus(settings: &Settings, host: &Host) -> Result<String, Warning> {
     let (shards, cpus, usable) = (settings.cores, host.cpus.len(), host.parallelism);
     if let Some(pinned) = &settings.cpus {
         return Ok(format!("{shards} shard(s), pinned to CPU {pinned:?}"));
@@ -126,7 +128,7 @@ pub(super) fn cpus(settings: &Settings, host: &Host) -> Result<String, Finding> 
     ))
 }
 
-pub(super) fn memory(settings: &Settings, host: &Host) -> Result<String, Finding> {
+pub(super) fn memory(settings: &Settings, host: &Host) -> Result<String, Warning> {
     let (budget, available) = (settings.memory >> 20, host.memory >> 20);
     // Sockets, code and the kernel's own caches need room beside the budget.
     if budget > available / 4 * 3 {
@@ -144,8 +146,9 @@ mod tests {
     use super::*;
 
     /// What a judgement amounts to, for tables.
-    fn verdict(result: &Result<String, Finding>) -> Option<Severity> {
-        result.as_ref().err().map(|finding| finding.severity)
+    fn verdict<F: Clone + Into<Finding>>(result: &Result<String, F>) -> Option<Severity> {
+        let finding = result.as_ref().err().cloned().map(F::into);
+        finding.map(|finding| finding.severity)
     }
 
     #[test]

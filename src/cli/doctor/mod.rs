@@ -36,6 +36,24 @@ pub(super) struct Finding {
     advice: String,
 }
 
+/// A finding that keeps nothing from starting. What can find nothing worse has this as its type,
+/// so that `serve` may do without it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Warning {
+    what: String,
+    advice: String,
+}
+
+impl From<Warning> for Finding {
+    fn from(Warning { what, advice }: Warning) -> Finding {
+        Finding {
+            severity: Severity::Warning,
+            what,
+            advice,
+        }
+    }
+}
+
 fn fatal(what: impl Into<String>, advice: impl Into<String>) -> Finding {
     Finding {
         severity: Severity::Fatal,
@@ -44,9 +62,8 @@ fn fatal(what: impl Into<String>, advice: impl Into<String>) -> Finding {
     }
 }
 
-fn warning(what: impl Into<String>, advice: impl Into<String>) -> Finding {
-    Finding {
-        severity: Severity::Warning,
+fn warning(what: impl Into<String>, advice: impl Into<String>) -> Warning {
+    Warning {
         what: what.into(),
         advice: advice.into(),
     }
@@ -58,39 +75,54 @@ pub(super) struct Report {
     checks: Vec<Check>,
 }
 
-type CheckFn = fn(&Settings, &Host) -> Result<String, Finding>;
+/// How a check is done.
+enum CheckFn {
+    /// What it finds may be fatal: `serve` does it as well.
+    MayStop(fn(&Settings) -> Result<String, Finding>),
+    /// It warns at most.
+    Warns(fn(&Settings, &Host) -> Result<String, Warning>),
+}
+use CheckFn::{MayStop, Warns};
 
-/// Every check, and whether it can find something fatal.
-const CHECKS: &[(&str, bool, CheckFn)] = &[
-    ("kernel", true, |_, _| kernel::version()),
-    ("io_uring", true, |_, _| kernel::io_uring()),
-    ("memlock", false, |settings, _| kernel::memlock(settings)),
-    ("open files", true, |_, _| kernel::open_files()),
-    ("cpus", false, kernel::cpus),
-    ("memory", false, kernel::memory),
-    ("data dir", true, |settings, _| {
-        disk::writable(&settings.data_dir)
-    }),
-    ("file system", false, |settings, _| {
-        disk::file_system(&settings.data_dir)
-    }),
-    ("direct I/O", false, |settings, _| {
-        disk::direct_io(&settings.data_dir)
-    }),
-    ("write cache", false, |settings, _| {
-        disk::write_cache(&settings.data_dir)
-    }),
-    ("free space", false, |settings, _| {
-        disk::free_space(settings)
-    }),
+/// Every check.
+const CHECKS: &[(&str, CheckFn)] = &[
+    ("kernel", MayStop(|_| kernel::version())),
+    ("io_uring", MayStop(|_| kernel::io_uring())),
+    ("memlock", Warns(|settings, _| kernel::memlock(settings))),
+    ("open files", MayStop(|_| kernel::open_files())),
+    ("cpus", Warns(kernel::cpus)),
+    ("memory", Warns(kernel::memory)),
+    (
+        "data dir",
+        MayStop(|settings| disk::writable(&settings.data_dir)),
+    ),
+    (
+        "file system",
+        Warns(|settings, _| disk::file_system(&settings.data_dir)),
+    ),
+    (
+        "direct I/O",
+        Warns(|settings, _| disk::direct_io(&settings.data_dir)),
+    ),
+    (
+        "write cache",
+        Warns(|settings, _| disk::write_cache(&settings.data_dir)),
+    ),
+    (
+        "free space",
+        Warns(|settings, _| disk::free_space(settings)),
+    ),
 ];
 
 /// Runs every check.
 pub(super) fn examine(settings: &Settings) -> Report {
     let host = Host::read();
-    let run = |(name, _, check): &(&'static str, bool, CheckFn)| Check {
+    let run = |(name, check): &(&'static str, CheckFn)| Check {
         name,
-        result: check(settings, &host),
+        result: match check {
+            MayStop(check) => check(settings),
+            Warns(check) => check(settings, &host).map_err(Finding::from),
+        },
     };
     Report {
         checks: CHECKS.iter().map(run).collect(),
@@ -102,13 +134,13 @@ pub(super) fn examine(settings: &Settings) -> Report {
 /// # Errors
 /// The first fatal finding, with what to change.
 pub(super) fn check_fatal(settings: &Settings) -> anyhow::Result<()> {
-    let host = Host::read();
-    for (name, _, check) in CHECKS.iter().filter(|(_, can_be_fatal, _)| *can_be_fatal) {
+    for (name, check) in CHECKS {
+        let MayStop(check) = check else { continue };
         if let Err(Finding {
             severity: Severity::Fatal,
             what,
             advice,
-        }) = check(settings, &host)
+        }) = check(settings)
         {
             bail!("{name}: {what}; {advice}");
         }
@@ -176,14 +208,14 @@ mod tests {
                 "can run here.\n",
             ),
             (
-                vec![check(Err(warning("small", "buy one")))],
+                vec![check(Err(warning("small", "buy one").into()))],
                 "warning  disk         small; buy one\n",
                 "can run here, with 1 warning(s).\n",
             ),
             (
                 vec![
                     check(Err(fatal("none", "buy one"))),
-                    check(Err(warning("x", "y"))),
+                    check(Err(warning("x", "y").into())),
                 ],
                 "FATAL    disk         none; buy one\n",
                 "cannot run here: 1 fatal finding(s).\n",

@@ -380,3 +380,34 @@ fn partition_data(
         ..Default::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use bytes::Bytes;
+
+    /// From the shard's result to what the socket is given.
+    #[test]
+    fn records_go_into_the_response_uncopied() {
+        let batches = [1u8, 2].map(|byte| Bytes::from(vec![byte; 1000]));
+        let mut result = FetchResult::error(ErrorCode::NONE);
+        result.records = batches.to_vec();
+        let key = (TopicKey::Name("t".into()), 7);
+        let mut topic = topic_response(&key);
+        topic.partitions.push(partition_data(key.1, result, false));
+        let response = FetchResponse {
+            responses: vec![topic],
+            ..Default::default()
+        };
+        for version in [4, 12, 18] {
+            let frame = response.encode(&mut BytesMut::new(), version, 9);
+            let chunks: Vec<Bytes> = frame.into_chunks().collect();
+            for batch in &batches {
+                let same = |chunk: &&Bytes| chunk.as_ptr() == batch.as_ptr();
+                let found: Vec<_> = chunks.iter().filter(same).collect();
+                assert_eq!(found, [batch], "version {version}");
+            }
+        }
+    }
+}

@@ -40,6 +40,8 @@ struct Disk {
 /// One shard of several and its disk.
 pub(super) struct Bench {
     pub shard: Shard,
+    /// The blocks as they were handed back, in the order of their writes.
+    pub written: Vec<Bytes>,
     disk: Disk,
 }
 
@@ -105,6 +107,7 @@ impl Bench {
         let shard = shard.open(wal_config(config.id.0), wals.own, wals.adopted);
         Bench {
             shard: shard.unwrap(),
+            written: Vec::new(),
             disk,
         }
     }
@@ -133,7 +136,9 @@ impl Bench {
         let file = self.disk.files.get_mut(&(plan.segment.wal, plan.slot));
         let start = plan.offset as usize;
         file.unwrap()[start..start + plan.bytes].copy_from_slice(&block);
-        self.shard.on_written(NOW, plan.lsn, Bytes::from(block));
+        let block = Bytes::from(block);
+        self.written.push(block.clone());
+        self.shard.on_written(NOW, plan.lsn, block);
         true
     }
 

@@ -22,6 +22,16 @@ fn read_of(tp: TopicPartition, offset: i64, max_bytes: usize) -> FetchRead {
     }
 }
 
+/// The pieces of plans, all of them in memory.
+fn shared(plans: &[FetchPlan]) -> Vec<Bytes> {
+    let pieces = plans.iter().flat_map(|plan| &plan.pieces);
+    let shared = pieces.map(|piece| match piece {
+        Piece::Tail(bytes) => bytes.clone(),
+        Piece::Cold(cold) => panic!("{cold:?} is not in memory"),
+    });
+    shared.collect()
+}
+
 /// Reads what a plan names as a driver would, and ends the reads. How many there were.
 fn carry_out(bench: &mut Bench, plans: &[FetchPlan]) -> usize {
     let mut reads = 0;
@@ -73,6 +83,38 @@ fn reads_and_watches_are_told_while_they_last() {
         ..patient
     };
     assert_eq!(bench.shard.watch(&elsewhere), None, "no such partition");
+}
+
+#[test]
+fn recent_batches_are_slices_of_the_blocks_that_were_written() {
+    let mut bench = Bench::new(ShardConfig {
+        tail_bytes: 1 << 20,
+        ..config()
+    });
+    let lengths = [b"one".as_slice(), b"three"].map(|value| {
+        let appended = bench.shard.append(NOW, TP, &batch(value)).unwrap();
+        assert_eq!(appended.result.error, crate::kafka::ErrorCode::NONE);
+        batch(value).len()
+    });
+    bench.drain();
+    let blocks: Vec<_> = bench
+        .written
+        .iter()
+        .map(|block| block.as_ptr_range())
+        .collect();
+    let found = shared(&bench.shard.fetch(NOW, &read(0, 1 << 20)));
+    assert_eq!(found.iter().map(Bytes::len).collect::<Vec<_>>(), lengths);
+    for batch in &found {
+        let batch = batch.as_ptr_range();
+        let is_around = |block: &std::ops::Range<*const u8>| {
+            block.start <= batch.start && batch.end <= block.end
+        };
+        assert_eq!(blocks.iter().filter(|block| is_around(block)).count(), 1);
+    }
+    // Another consumer has the same bytes, not equal ones.
+    let again = shared(&bench.shard.fetch(NOW, &read(0, 1 << 20)));
+    let places = |batches: &[Bytes]| batches.iter().map(|b| b.as_ptr()).collect::<Vec<_>>();
+    assert_eq!(places(&again), places(&found));
 }
 
 #[test]

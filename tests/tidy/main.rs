@@ -6,8 +6,12 @@
     reason = "a tree that cannot be read fails the test"
 )]
 
+mod documents;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use corelane::kafka::api::ApiKey;
 
 /// Each folder (or file) of `src` and what it may import from the crate. `base <- kafka <-
 /// {wal, partition, catalog, group, object} <- shard <- runtime <- server <- cli`; siblings never meet.
@@ -51,6 +55,36 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     ("main", &["cli"]),
     ("lib", &[]),
+];
+
+/// Folders that decide and do nothing else: all of `tests/sim` runs on this.
+const PURE: &[&str] = &[
+    "base",
+    "kafka",
+    "wal",
+    "partition",
+    "catalog",
+    "group",
+    "object",
+    "shard",
+];
+
+/// What does something, or knows what was not told. (The clock is denied by `.clippy.toml`.)
+const IMPURE: &[&str] = &[
+    ".await",
+    "async fn",
+    "async move",
+    "tracing::",
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "Instant::now",
+    "SystemTime",
+    "getrandom",
+    "libc::",
+    "rustix",
 ];
 
 /// The visible top level; more than this hides the architecture.
@@ -120,6 +154,58 @@ fn glommio_and_unsafe_stay_in_the_runtime() {
         "only src/runtime may do this:\n{}",
         broken.join("\n")
     );
+}
+
+#[test]
+fn pure_folders_only_decide() {
+    let mut broken = Vec::new();
+    for folder in PURE {
+        for file in rust_files(&Path::new("src").join(folder)) {
+            for (number, line) in code_lines(&file) {
+                let found = IMPURE.iter().find(|word| line.contains(*word));
+                broken.extend(found.map(|word| format!("{}:{number}: {word}", file.display())));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    for (layer, _) in IMPORTS {
+        let is_driver = ["config", "runtime", "server", "cli", "main", "lib"].contains(layer);
+        assert_ne!(PURE.contains(layer), is_driver, "{layer}");
+    }
+}
+
+#[test]
+fn every_api_has_its_file_of_messages_and_its_handler() {
+    for api in ApiKey::ALL {
+        let mut name = String::new();
+        for c in api.spec().name.chars() {
+            if c.is_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.extend(c.to_lowercase());
+        }
+        for folder in ["src/kafka/messages", "src/server/api"] {
+            let file = format!("{folder}/{name}.rs");
+            assert!(Path::new(&file).is_file(), "{api:?} has no {file}");
+        }
+    }
+}
+
+#[test]
+fn cargo_test_means_all_members() {
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    let list = |key: &str| {
+        let start = format!("\n{key} = [");
+        let rest = &manifest[manifest.find(&start).unwrap() + start.len()..];
+        let names = rest[..rest.find(']').unwrap()].split(',');
+        let names = names.map(|name| name.trim().trim_matches('"').to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let mut expected = vec![".".to_owned()];
+    expected.extend(list("members"));
+    assert_eq!(list("default-members"), expected);
+    // What `cargo run` means then.
+    assert!(manifest.contains("\ndefault-run = \"corelane\"\n"));
 }
 
 #[test]
