@@ -147,13 +147,6 @@ fn configs_of_topics_change_on_every_node(setup: Setup) {
     for (config, text, error) in [
         ("retention.ms", "soon", ErrorCode::INVALID_CONFIG),
         ("no.such.config", "1", ErrorCode::INVALID_CONFIG),
-        (after, "-1", ErrorCode::INVALID_CONFIG),
-        (
-            // Of Kafka 3; gone in Kafka 4.
-            "message.timestamp.difference.max.ms",
-            "1",
-            ErrorCode::INVALID_CONFIG,
-        ),
         ("compression.type", "gzip", ErrorCode::INVALID_CONFIG),
     ] {
         assert_eq!(change(&mut admin, "t", &[(config, 0, Some(text))]), error);
