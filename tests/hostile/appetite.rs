@@ -22,16 +22,15 @@ matrix! {
 
 /// A fetch of some topics that there are not; the error and the session of the answer.
 fn fetch(client: &mut Client, (id, epoch): (i32, i32), names: &[String]) -> (ErrorCode, i32) {
-    let topic = |name: &String| FetchTopic {
+    let topics = names.iter().map(|name| FetchTopic {
         topic: name,
         partitions: vec![FetchPartition::default()],
         ..Default::default()
-    };
-    let topics: Vec<_> = Vec::from_iter(names.iter().map(topic));
+    });
     let request = FetchRequest {
         session_id: id,
         session_epoch: epoch,
-        topics,
+        topics: topics.collect(),
         ..Default::default()
     };
     let frame = client.call(FETCH_BY_NAME, &request);
@@ -40,7 +39,7 @@ fn fetch(client: &mut Client, (id, epoch): (i32, i32), names: &[String]) -> (Err
 }
 
 fn a_fetch_session_of_ever_more_names(setup: Setup) {
-    const REQUESTS: usize = 200;
+    const REQUESTS: usize = 60;
     const NAMES: usize = 10_000;
     let mut broker = Broker::start_with(setup.with_per_shard(64, 64));
     let gauge = Gauge::start(&broker);
