@@ -22,11 +22,15 @@ matrix! {
 
 /// A fetch of some topics that there are not; the error and the session of the answer.
 fn fetch(client: &mut Client, (id, epoch): (i32, i32), names: &[String]) -> (ErrorCode, i32) {
-    let topics: Vec<_> = names.iter().map(|name| topic(name)).collect();
+    let topics = names.iter().map(|name| FetchTopic {
+        topic: name,
+        partitions: vec![FetchPartition::default()],
+        ..Default::default()
+    });
     let request = FetchRequest {
         session_id: id,
         session_epoch: epoch,
-        topics,
+        topics: topics.collect(),
         ..Default::default()
     };
     let frame = client.call(FETCH_BY_NAME, &request);
@@ -34,16 +38,8 @@ fn fetch(client: &mut Client, (id, epoch): (i32, i32), names: &[String]) -> (Err
     (response.error_code, response.session_id)
 }
 
-fn topic(name: &str) -> FetchTopic<'_> {
-    FetchTopic {
-        topic: name,
-        partitions: vec![FetchPartition::default()],
-        ..Default::default()
-    }
-}
-
 fn a_fetch_session_of_ever_more_names(setup: Setup) {
-    const REQUESTS: usize = 200;
+    const REQUESTS: usize = 60;
     const NAMES: usize = 10_000;
     let mut broker = Broker::start_with(setup.with_per_shard(64, 64));
     let gauge = Gauge::start(&broker);
