@@ -123,6 +123,10 @@ impl Shard {
         let mut missing = watch.bytes.max(1);
         for &(tp, seen) in &watch.entries {
             let log = &self.partitions.get(&tp)?.log;
+            if seen < log.log_start() {
+                // What came is gone again, which whoever reads there has to be told.
+                return None;
+            }
             missing = missing.saturating_sub(log.bytes_since(seen, missing));
         }
         if missing == 0 {

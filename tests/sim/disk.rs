@@ -181,7 +181,7 @@ impl Disk {
             self.state.borrow().files.contains_key(&file),
             "a write to {file:?}, which does not exist"
         );
-        if self.strikes(Fault::FlushFails, 1500) {
+        if self.strikes(Fault::FlushFails, 500) {
             self.pause().await;
             self.fail_flush(&mut self.state.borrow_mut(), file, offset, &bytes);
             return Err(io::Error::other("simulated"));

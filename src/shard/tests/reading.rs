@@ -78,6 +78,13 @@ fn reads_and_watches_are_told_while_they_last() {
     bench.append(b"more");
     assert_eq!(bench.shard.poll_woken(), Some(waiter));
     assert_eq!(bench.shard.watch(&patient), None);
+    bench.shard.delete_records(TP, 3).unwrap().unwrap();
+    bench.drain();
+    let overtaken = Watch {
+        bytes: 1 << 20,
+        ..watch.clone()
+    };
+    assert_eq!(bench.shard.watch(&overtaken), None, "deleted from there");
     let elsewhere = Watch {
         entries: vec![(TopicPartition { partition: 9, ..TP }, 0)],
         ..patient
