@@ -16,7 +16,7 @@ use super::disk::WriteMode;
 use super::files::Files;
 use super::handle::{Budget, ShardHandle};
 use super::mesh::{self, Mesh, MeshPart};
-use super::pace::{self, Pace};
+use super::pace::{self, Place};
 use super::steps::step;
 use super::tasks::Driver;
 use super::{audit, groups, inbox, segments, sleep_ms, tasks, trim, upkeep, wal};
@@ -83,25 +83,34 @@ pub fn run(starts: Vec<ShardStart>, shared: &Shared) -> anyhow::Result<()> {
     let mut executors: Vec<ExecutorJoinHandle<anyhow::Result<()>>> = Vec::new();
     for (number, (start, part)) in starts.into_iter().zip(parts).enumerate() {
         let placement = start.cpu.map_or(Placement::Unbound, Placement::Fixed);
-        let (shared, phases, pace) = (shared.clone(), phases.clone(), pace.clone());
+        let (shared, phases, place) = (shared.clone(), phases.clone(), pace.place(number));
         let executor = LocalExecutorBuilder::new(placement)
             .name(&format!("shard-{number}"))
             .io_memory(start.arena_bytes)
             .ring_depth(RING_DEPTH)
             .preempt_timer(PREEMPT_AT_START)
-            .spawn(move || in_latency_queue(run_shard(start, part, shared, phases), pace))
+            .spawn(move || in_latency_queue(run_shard(start, part, shared, phases), place))
             .map_err(std::io::Error::from)
-            .with_context(|| {
-                format!("cannot start the executor of shard {number}; run `corelane doctor`")
-            })?;
+            .with_context(|| cannot_start(number))?;
         executors.push(executor);
     }
     trim::start().context("cannot start a thread")?;
-    pacemaker.run(count);
+    if let Err(number) = pacemaker.run(count) {
+        // The other shards wait for it and have served nobody yet: they end with the process.
+        let executor = executors.swap_remove(number);
+        return match executor.join() {
+            Ok(ended) => ended.with_context(|| cannot_start(number)),
+            Err(error) => Err(std::io::Error::from(error)).with_context(|| cannot_start(number)),
+        };
+    }
     for executor in executors {
         executor.join().map_err(std::io::Error::from)??;
     }
     Ok(())
+}
+
+fn cannot_start(shard: usize) -> String {
+    format!("cannot start the executor of shard {shard}; run `corelane doctor`")
 }
 
 /// Runs `shard`, and all that it spawns, in a task queue whose tasks make way for others and
@@ -109,9 +118,9 @@ pub fn run(starts: Vec<ShardStart>, shared: &Shared) -> anyhow::Result<()> {
 /// long: see [`pace`].
 async fn in_latency_queue(
     shard: impl Future<Output = anyhow::Result<()>> + 'static,
-    pace: Pace,
+    place: Place,
 ) -> anyhow::Result<()> {
-    let paced = pace.join();
+    let paced = place.join();
     sleep_ms(1).await;
     let executor = glommio::executor();
     let queue = executor.create_task_queue(Shares::default(), Latency::Matters(PREEMPT), "shard");

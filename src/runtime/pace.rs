@@ -22,13 +22,28 @@ const PERIOD: Duration = Duration::from_millis(5);
 /// The waking side, for the first thread.
 #[derive(Debug)]
 pub struct Pacemaker {
-    joining: Receiver<Paced>,
+    joining: Receiver<Note>,
     paced: Vec<Paced>,
 }
 
 /// How shards reach the pacemaker.
 #[derive(Clone, Debug)]
-pub struct Pace(Sender<Paced>);
+pub struct Pace(Sender<Note>);
+
+/// The place of one executor, which is to join. Dropped before, it tells that nobody will.
+#[derive(Debug)]
+pub struct Place {
+    pace: Pace,
+    shard: usize,
+    has_joined: bool,
+}
+
+#[derive(Debug)]
+enum Note {
+    Joined(Paced),
+    /// The shard's executor could not be made.
+    Missing(usize),
+}
 
 #[derive(Debug)]
 struct Paced {
@@ -51,12 +66,19 @@ pub fn maker() -> (Pacemaker, Pace) {
 impl Pacemaker {
     /// Wakes every executor that has joined again and again, until `shards` of them have
     /// joined and all of these have left.
-    pub fn run(mut self, shards: usize) {
+    ///
+    /// # Errors
+    /// A shard whose executor will never join.
+    pub fn run(mut self, shards: usize) -> Result<(), usize> {
         let mut joined = 0;
         while joined < shards || !self.paced.is_empty() {
-            let fresh = self.paced.len();
-            self.paced.extend(self.joining.try_iter());
-            joined += self.paced.len() - fresh;
+            for note in self.joining.try_iter() {
+                match note {
+                    Note::Joined(paced) => self.paced.push(paced),
+                    Note::Missing(shard) => return Err(shard),
+                }
+                joined += 1;
+            }
             self.paced
                 .retain(|paced| !paced.ended.load(Ordering::SeqCst));
             for paced in &self.paced {
@@ -64,6 +86,7 @@ impl Pacemaker {
             }
             thread::sleep(PERIOD);
         }
+        Ok(())
     }
 }
 
@@ -74,14 +97,39 @@ pub struct Member {
 }
 
 impl Pace {
+    /// The place of a shard's executor.
+    pub fn place(&self, shard: usize) -> Place {
+        Place {
+            pace: self.clone(),
+            shard,
+            has_joined: false,
+        }
+    }
+
+    /// Nobody listens any more only when the process ends.
+    fn tell(&self, note: Note) {
+        let _ = self.0.send(note);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.has_joined {
+            self.pace.tell(Note::Missing(self.shard));
+        }
+    }
+}
+
+impl Place {
     /// Has the executor of this thread woken from now on.
-    pub fn join(self) -> Member {
+    pub fn join(mut self) -> Member {
+        self.has_joined = true;
+        let pace = self.pace.clone();
         let ended = Arc::new(AtomicBool::new(false));
         let flag = ended.clone();
         let task = tasks::drive(async move {
             let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-            // Nobody listens any more only when the process ends.
-            let _ = self.0.send(Paced { waker, ended: flag });
+            pace.tell(Note::Joined(Paced { waker, ended: flag }));
             pending::<()>().await;
         });
         Member { ended, task }

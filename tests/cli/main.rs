@@ -12,6 +12,8 @@ mod common;
 
 mod host;
 mod sources;
+mod starts;
+mod unfit;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -22,14 +24,19 @@ struct Run {
     err: String,
 }
 
-/// Runs the program in a directory, without any setting from our own environment.
-fn corelane(dir: &Path, args: &[&str], variables: &[(&str, &str)]) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_corelane"));
+/// The same without any setting from our own environment.
+fn clean(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CORELANE_") {
             command.env_remove(name);
         }
     }
+    command
+}
+
+/// Runs the program in a directory, without any setting from our own environment.
+fn corelane(dir: &Path, args: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = clean(Command::new(env!("CARGO_BIN_EXE_corelane")));
     let Output {
         status,
         stdout,
@@ -134,8 +141,8 @@ fn a_wrong_command_line_is_refused() {
             &["--advertise", "0.0.0.0"],
             "no client can connect to 0.0.0.0",
         ),
-        (&["--memory", "1MiB"], "memory = 1048576"),
-        (&["doctor", "--wal-disk", "1MiB"], "wal-disk = 1048576"),
+        (&["--memory", "1MiB"], "--memory = 1MiB: "),
+        (&["doctor", "--wal-disk", "1MiB"], "--wal-disk = 1MiB: "),
         (
             &["--cores", "2", "--cores", "3"],
             "cannot be used multiple times",
