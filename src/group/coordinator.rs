@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::classic::{self, Classic};
 use super::config::GroupConfig;
-use super::consumer::ConsumerChange;
+use super::consumer::{ConsumerChange, Topics};
 use super::deadlines::{Deadlines, Due};
 use super::one_group::Group;
 use super::record::{Change, DecodeError, GroupRecord};
@@ -124,7 +124,14 @@ impl Coordinator {
     }
 
     /// Takes a request. Its answer is among this step's, or a later one's if it waits for others.
-    pub fn handle(&mut self, now: Now, ticket: Ticket, request: GroupRequest) -> Effects {
+    /// `topics` are the topics there are now.
+    pub fn handle(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        request: GroupRequest,
+        topics: &dyn Topics,
+    ) -> Effects {
         let mut effects = Effects::default();
         let is_full = self.bytes >= self.config.state_bytes_max;
         let id = request.group_id();
@@ -186,6 +193,19 @@ impl Coordinator {
                 let listed = admin::list(self.groups.values(), &filter);
                 effects.answers.push((ticket, GroupReply::List(listed)));
                 true
+            }
+            GroupRequest::ConsumerHeartbeat(request) => {
+                self.on_group(now, &id, creates, &mut effects, |step, group| {
+                    let reply = consumers::heartbeat(step, group, &request, topics, is_full);
+                    let reply = reply.unwrap_or_else(Into::into);
+                    step.answer(ticket, GroupReply::ConsumerHeartbeat(reply));
+                })
+            }
+            GroupRequest::ConsumerDescribe { .. } => {
+                self.on_group(now, &id, creates, &mut effects, |step, group| {
+                    let reply = consumers::describe(step.config, group, topics);
+                    step.answer(ticket, GroupReply::ConsumerDescribe(reply));
+                })
             }
         };
         if !found {
@@ -267,7 +287,7 @@ impl Coordinator {
 
     /// Bytes of records that a request may lead to, at most; 0 if it never writes. There must be
     /// room for them before it is handled.
-    pub fn record_bytes_max(&self, request: &GroupRequest) -> usize {
+    pub fn record_bytes_max(&self, request: &GroupRequest, topics: &dyn Topics) -> usize {
         let id = request.group_id();
         let group = self.groups.get(&id);
         let members = group.map_or(0, |group| group.classic.bytes());
@@ -291,6 +311,9 @@ impl Coordinator {
             }
             // The last one to leave makes the group empty, which is written down.
             GroupRequest::Leave(_) => id.len() + SMALL_RECORD_BYTES,
+            GroupRequest::ConsumerHeartbeat(request) => {
+                consumers::record_bytes_max(group, request, topics)
+            }
             _ => 0,
         };
         match records {

@@ -24,7 +24,7 @@ mod tests;
 
 pub use config::GroupConfig;
 pub use consumer::{
-    Assignor, ConsumerConfig, ConsumerHeartbeat, ConsumerHeartbeatReply, ConsumerRequest,
+    Assignor, Assignors, ConsumerConfig, ConsumerHeartbeat, ConsumerHeartbeatReply,
     DescribedConsumer, DescribedConsumerGroup, NamedPartitions, Partitions, Refusal, Topics,
 };
 pub use coordinator::{Coordinator, Effects};

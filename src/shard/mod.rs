@@ -10,6 +10,7 @@ mod durable;
 mod fetch;
 mod files;
 mod group_rewrite;
+mod group_topics;
 mod groups;
 mod hold;
 mod index_memory;

@@ -352,6 +352,7 @@ impl RecoveredShard {
             wal: Wal::open(wal_config, &wal)?,
             adopted: adopted.collect(),
             catalog: self.catalog,
+            topics_version: 0,
             partitions: self.partitions,
             adoptions: self.adoptions,
             segment_work: None,

@@ -8,6 +8,7 @@
 mod common;
 
 mod commits;
+mod consumers;
 mod crashes;
 mod internal_topic;
 mod many;

@@ -196,8 +196,23 @@ impl ConsumerGroup {
         !self.owners.contains_key(&(topic, partition))
     }
 
-    /// Bytes of records that a heartbeat may lead to, at most.
+    /// Whether a heartbeat changes nothing, as nearly all do: so that they need no room on the
+    /// disk, and members do not go when it is full.
+    fn changes_nothing(&self, request: &ConsumerHeartbeat, topics: &dyn Topics) -> bool {
+        let is_at_rest = |member: &Member| {
+            member.held.is_at(self.target_epoch) && member.said.changed_by(request).is_none()
+        };
+        request.member_epoch > 0
+            && self.group_epoch() == self.target_epoch
+            && self.seen_topics == Some(topics.version())
+            && self.members.get(&request.member_id).is_some_and(is_at_rest)
+    }
+
+    /// Bytes of records that a heartbeat may lead to, at most; 0 if to none.
     pub fn step_bytes_max(&self, request: &ConsumerHeartbeat, topics: &dyn Topics) -> usize {
+        if self.changes_nothing(request, topics) {
+            return 0;
+        }
         let said = TAKE_OVER_TIMES * request.said_bytes() + SMALL_RECORDS_BYTES;
         let is_settled = request.topics.is_none()
             && request.member_epoch > 0

@@ -29,12 +29,10 @@ mod request;
 mod tests;
 mod topics;
 
-pub use config::{Assignor, ConsumerConfig};
+pub use config::{Assignor, Assignors, ConsumerConfig};
 pub use describe::{DescribedConsumer, DescribedConsumerGroup, NamedPartitions};
 pub(super) use group::ConsumerGroup;
 pub(super) use heartbeat::{Step, Timer};
 pub(super) use record::ConsumerChange;
-pub use request::{
-    ConsumerHeartbeat, ConsumerHeartbeatReply, ConsumerRequest, Partitions, Refusal,
-};
+pub use request::{ConsumerHeartbeat, ConsumerHeartbeatReply, Partitions, Refusal};
 pub use topics::Topics;

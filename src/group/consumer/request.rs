@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::config::{Assignor, ConsumerConfig};
 use crate::base::TopicId;
 use crate::base::limits::GROUP_MEMBER_BYTES_MAX;
 use crate::kafka::ErrorCode;
@@ -20,19 +21,7 @@ const TOPIC_NAME_OVERHEAD: usize = 3;
 /// Partitions by topic.
 pub type Partitions = BTreeMap<TopicId, BTreeSet<i32>>;
 
-/// A question to the coordinator of a group of KIP-848; always answered at once.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ConsumerRequest {
-    /// Join, stay in or leave (ConsumerGroupHeartbeat).
-    Heartbeat(ConsumerHeartbeat),
-    /// One group with its members (ConsumerGroupDescribe).
-    Describe {
-        /// The group.
-        group_id: Arc<str>,
-    },
-}
-
-/// A heartbeat (ConsumerGroupHeartbeat). What is `None` is as it was in the heartbeat before.
+/// A heartbeat (ConsumerGroupHeartbeat), always answered at once. What is `None` is as it was in the heartbeat before.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ConsumerHeartbeat {
     /// The group.
@@ -97,7 +86,7 @@ impl ConsumerHeartbeat {
     /// Whether the request can be taken at all; asked before the group is looked for.
     ///
     /// # Errors
-    /// INVALID_REQUEST, UNSUPPORTED_ASSIGNOR or INVALID_REGULAR_EXPRESSION.
+    /// INVALID_REQUEST or INVALID_REGULAR_EXPRESSION.
     pub fn check(&self) -> Result<(), Refusal> {
         let needs_id = self.makes_own_id || self.member_epoch > 0 || self.member_epoch == LEAVES;
         if needs_id && is_blank(&self.member_id) {
@@ -116,14 +105,6 @@ impl ConsumerHeartbeat {
             return Err(invalid("The member says too much about itself."));
         }
         self.check_epoch()?;
-        if let Some(name) = &self.assignor
-            && name.parse::<super::Assignor>().is_err()
-        {
-            let message = format!(
-                "ServerAssignor {name} is not supported. Supported assignors: uniform, range."
-            );
-            return Err(Refusal::new(ErrorCode::UNSUPPORTED_ASSIGNOR, message));
-        }
         if self
             .topic_regex
             .as_deref()
@@ -137,6 +118,31 @@ impl ConsumerHeartbeat {
             ));
         }
         Ok(())
+    }
+
+    /// Whether the assignor that it asks for may be asked for.
+    ///
+    /// # Errors
+    /// UNSUPPORTED_ASSIGNOR.
+    pub fn check_assignor(&self, config: &ConsumerConfig) -> Result<(), Refusal> {
+        let Some(name) = &self.assignor else {
+            return Ok(());
+        };
+        if config.assignors.named(name).is_some() {
+            return Ok(());
+        }
+        let supported: Vec<&str> = config.assignors.all().map(Assignor::name).collect();
+        let message = format!(
+            "ServerAssignor {name} is not supported. Supported assignors: {}.",
+            supported.join(", ")
+        );
+        Err(Refusal::new(ErrorCode::UNSUPPORTED_ASSIGNOR, message))
+    }
+
+    /// Why it is not done when there is no such group.
+    pub(in crate::group) fn without_group(&self) -> Refusal {
+        let missing = || Refusal::not_found(format!("Consumer group {} not found.", self.group_id));
+        self.check().err().unwrap_or_else(missing)
     }
 
     fn check_epoch(&self) -> Result<(), Refusal> {
@@ -189,6 +195,11 @@ pub struct Refusal {
 impl Refusal {
     pub(super) fn new(error: ErrorCode, message: String) -> Refusal {
         Refusal { error, message }
+    }
+
+    /// There is no such group.
+    pub(in crate::group) fn not_found(message: String) -> Refusal {
+        Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, message)
     }
 }
 

@@ -1,29 +1,11 @@
 //! Groups of KIP-848 among the others of a coordinator: their requests, their offsets, their
 //! time, their records, and how a group changes its kind.
 
-use std::sync::Arc;
-
 use super::rig::*;
-use crate::base::TopicId;
 use crate::group::*;
 use crate::kafka::ErrorCode;
 
 const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-
-/// Topic `t`, of two partitions.
-struct OneTopic;
-
-impl Topics for OneTopic {
-    fn version(&self) -> u64 {
-        1
-    }
-    fn named(&self, name: &str) -> Option<(TopicId, i32)> {
-        (name == "t").then_some((TopicId([1; 16]), 2))
-    }
-    fn name_of(&self, id: TopicId) -> Option<Arc<str>> {
-        (id == TopicId([1; 16])).then(|| "t".into())
-    }
-}
 
 /// A heartbeat that says nothing new.
 fn beats(member_id: &str, member_epoch: i32) -> ConsumerHeartbeat {
@@ -47,32 +29,15 @@ fn joins(member_id: &str) -> ConsumerHeartbeat {
     }
 }
 
-fn call(rig: &mut Rig, request: ConsumerRequest) -> GroupReply {
-    let ticket = Ticket(u64::MAX);
-    let most = rig
-        .coordinator
-        .consumer_record_bytes_max(&request, &OneTopic);
-    let effects = rig
-        .coordinator
-        .handle_consumer(rig.now, ticket, &request, &OneTopic);
-    let bytes: usize = effects.records.iter().map(GroupRecord::bytes).sum();
-    assert!(
-        bytes <= most,
-        "{bytes} bytes of records, and {most} were announced"
-    );
-    rig.take(effects);
-    rig.answered(ticket).expect("an answer at once")
-}
-
 fn beat(rig: &mut Rig, request: ConsumerHeartbeat) -> ConsumerHeartbeatReply {
-    match call(rig, ConsumerRequest::Heartbeat(request)) {
+    match rig.call(GroupRequest::ConsumerHeartbeat(request)) {
         GroupReply::ConsumerHeartbeat(reply) => reply,
         other => panic!("{other:?}"),
     }
 }
 
 fn told(rig: &mut Rig) -> Result<DescribedConsumerGroup, Refusal> {
-    match call(rig, ConsumerRequest::Describe { group_id: G.into() }) {
+    match rig.call(GroupRequest::ConsumerDescribe { group_id: G.into() }) {
         GroupReply::ConsumerDescribe(described) => described,
         other => panic!("{other:?}"),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::base::Now;
+use crate::base::{Now, TopicId};
 use crate::group::*;
 use crate::kafka::ErrorCode;
 use crate::kafka::batch::HEADER_BYTES;
@@ -15,6 +15,21 @@ pub const G: &str = "g";
 /// Session and rebalance timeout of most members, milliseconds.
 pub const SESSION_MS: i32 = 10_000;
 pub const REBALANCE_MS: i32 = 60_000;
+
+/// Topic `t`, of two partitions.
+pub struct OneTopic;
+
+impl Topics for OneTopic {
+    fn version(&self) -> u64 {
+        1
+    }
+    fn named(&self, name: &str) -> Option<(TopicId, i32)> {
+        (name == "t").then_some((TopicId([1; 16]), 2))
+    }
+    fn name_of(&self, id: TopicId) -> Option<Arc<str>> {
+        (id == TopicId([1; 16])).then(|| "t".into())
+    }
+}
 
 pub struct Rig {
     pub coordinator: Coordinator,
@@ -48,8 +63,10 @@ impl Rig {
     pub fn ask(&mut self, request: GroupRequest) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);
-        let most = self.coordinator.record_bytes_max(&request);
-        let effects = self.coordinator.handle(self.now, ticket, request);
+        let most = self.coordinator.record_bytes_max(&request, &OneTopic);
+        let effects = self
+            .coordinator
+            .handle(self.now, ticket, request, &OneTopic);
         let records: usize = effects.records.iter().map(GroupRecord::bytes).sum();
         let header = if records == 0 { 0 } else { HEADER_BYTES };
         let bytes = records + header;

@@ -49,12 +49,13 @@ impl ConsumerGroup {
     pub(super) fn assignor(&self, config: &ConsumerConfig) -> Assignor {
         let mut votes = BTreeMap::<Assignor, usize>::new();
         for member in self.members.values() {
-            if let Some(Ok(wanted)) = member.said.assignor.as_ref().map(|name| name.parse()) {
+            let wanted = member.said.assignor.as_ref();
+            if let Some(wanted) = wanted.and_then(|name| config.assignors.named(name)) {
                 *votes.entry(wanted).or_insert(0) += 1;
             }
         }
         let most = votes.into_iter().rev().max_by_key(|(_, count)| *count);
-        most.map_or(config.assignor, |(assignor, _)| assignor)
+        most.map_or(config.assignors.first(), |(assignor, _)| assignor)
     }
 
     /// Computes the target for the group's epoch.

@@ -1,5 +1,6 @@
 //! What is refused before any group is looked for, in Kafka's order and words.
 
+use super::super::{Assignor, Assignors};
 use super::*;
 use crate::kafka::ErrorCode;
 
@@ -84,11 +85,25 @@ fn epochs_assignors_and_expressions_are_checked() {
         assignor: Some("sticky".into()),
         ..join("a", &["t"])
     };
-    let message = "ServerAssignor sticky is not supported. Supported assignors: uniform, range.";
-    assert_eq!(
-        refused(sticky),
-        (ErrorCode::UNSUPPORTED_ASSIGNOR, message.to_owned())
-    );
+    let refusal = |assignors| {
+        let config = ConsumerConfig {
+            assignors,
+            ..ConsumerConfig::default()
+        };
+        sticky.check_assignor(&config).unwrap_err()
+    };
+    for (assignors, supported) in [
+        (Assignors::default(), "uniform, range"),
+        (Assignors::of([Assignor::Range]), "range"),
+    ] {
+        let message =
+            format!("ServerAssignor sticky is not supported. Supported assignors: {supported}.");
+        let expected = Refusal::new(ErrorCode::UNSUPPORTED_ASSIGNOR, message);
+        assert_eq!(refusal(assignors), expected);
+    }
+    let only_range = Assignors::of([Assignor::Range]);
+    assert_eq!(only_range.named("uniform"), None);
+    assert_eq!(only_range.named("range"), Some(Assignor::Range));
     let expression = |text: &str| ConsumerHeartbeat {
         topic_regex: Some(text.into()),
         ..join("a", &["t"])
