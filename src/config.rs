@@ -7,6 +7,7 @@
 //! wherever it stands.
 
 mod cgroup;
+mod consumer_groups;
 mod cpus;
 mod file;
 mod groups;
@@ -26,6 +27,7 @@ use crate::base::ShardId;
 use crate::base::limits::BATCH_BYTES_MAX;
 use crate::catalog::BrokerDefaults;
 
+pub use consumer_groups::{ASSIGNORS, CONSUMER_GROUP_KEYS, ConsumerGroupSettings};
 pub use cpus::parse_cpu_list;
 pub use file::{Places, read as read_file};
 pub use groups::{GROUP_KEYS, GroupSettings};
@@ -82,6 +84,8 @@ pub struct Settings {
     pub producer_id_expiration_ms: u64,
     /// How consumer groups are kept.
     pub groups: GroupSettings,
+    /// How those whose coordinator assigns are.
+    pub consumer_groups: ConsumerGroupSettings,
     /// How long a connection may send nothing while it waits for no answer, milliseconds; -1 is
     /// no bound (Kafka: `connections.max.idle.ms`).
     pub connections_max_idle_ms: i64,
@@ -234,6 +238,7 @@ impl Settings {
             .into_iter()
             .chain(self.groups.kafka_configs())
             .map(|(name, value)| (name.to_owned(), value))
+            .chain(self.consumer_groups.kafka_configs())
             .collect()
     }
 

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::consumer_group_args::ConsumerGroupArgs;
+
 /// Flags for consumer groups.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Consumer groups")]
@@ -66,6 +68,9 @@ pub(super) struct GroupArgs {
         hide_env_values = true
     )]
     pub(super) group_max_session_timeout_ms: Option<String>,
+
+    #[command(flatten)]
+    pub(super) consumer: ConsumerGroupArgs,
 }
 
 impl GroupArgs {
@@ -78,7 +83,7 @@ impl GroupArgs {
             "group-max-size" => &self.group_max_size,
             "group-min-session-timeout-ms" => &self.group_min_session_timeout_ms,
             "group-max-session-timeout-ms" => &self.group_max_session_timeout_ms,
-            _ => unreachable!("a key of config::KEYS without a flag: {key}"),
+            key => self.consumer.text(key),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong.
 
 mod args;
+mod consumer_group_args;
 mod doctor;
 mod group_args;
 mod inspect;

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::Topology;
+use super::consumer_groups::ConsumerGroupLayer;
 use super::groups::GroupLayer;
 use super::parse::{self, Advertise};
 use crate::base::limits::{BATCH_BYTES_MAX, SHARDS_MAX, TOPIC_PARTITIONS_MAX};
 
 /// Every key, as the file and (with two dashes) the command line have it.
-pub const KEYS: [&str; 24] = [
+pub const KEYS: [&str; 32] = [
     "listen",
     "advertise",
     "topology",
@@ -32,6 +33,14 @@ pub const KEYS: [&str; 24] = [
     "group-max-size",
     "group-min-session-timeout-ms",
     "group-max-session-timeout-ms",
+    "group-consumer-session-timeout-ms",
+    "group-consumer-min-session-timeout-ms",
+    "group-consumer-max-session-timeout-ms",
+    "group-consumer-heartbeat-interval-ms",
+    "group-consumer-min-heartbeat-interval-ms",
+    "group-consumer-max-heartbeat-interval-ms",
+    "group-consumer-max-size",
+    "group-consumer-assignors",
     "connections-max-idle-ms",
     "log-level",
 ];
@@ -56,6 +65,7 @@ pub struct Layer {
     pub(super) message_max_bytes: Option<u32>,
     pub(super) producer_id_expiration_ms: Option<u64>,
     pub(super) groups: GroupLayer,
+    pub(super) consumer_groups: ConsumerGroupLayer,
     pub(super) connections_max_idle_ms: Option<i64>,
     pub(super) log_level: Option<String>,
 }
@@ -99,10 +109,9 @@ impl Layer {
             "connections-max-idle-ms" => self.connections_max_idle_ms = Some(idle_ms(text)?),
             "log-level" => self.log_level = Some(parse::log_level(text)?),
             _ => {
-                return self
-                    .groups
-                    .set(key, text)
-                    .unwrap_or_else(|| Err(unknown(key)));
+                let set = self.groups.set(key, text);
+                let set = set.or_else(|| self.consumer_groups.set(key, text));
+                return set.unwrap_or_else(|| Err(unknown(key)));
             }
         }
         Ok(())
@@ -137,6 +146,7 @@ impl Layer {
                 .producer_id_expiration_ms
                 .or(below.producer_id_expiration_ms),
             groups: self.groups.over(below.groups),
+            consumer_groups: self.consumer_groups.over(below.consumer_groups),
             connections_max_idle_ms: self
                 .connections_max_idle_ms
                 .or(below.connections_max_idle_ms),

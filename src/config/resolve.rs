@@ -44,6 +44,7 @@ pub fn resolve(
     check_ports("advertise", &advertise.host, advertise.port, shards)?;
     let data_dir = given.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR));
     let groups = given.groups.resolve()?;
+    let consumer_groups = given.consumer_groups.resolve()?;
     let memory = memory(given.memory, host.memory, cores)?;
     let wal_disk = wal_disk(given.wal_disk, cores, &data_dir, wal_room)?;
     Ok(Settings {
@@ -71,6 +72,7 @@ pub fn resolve(
             .unwrap_or(BATCH_BYTES_DEFAULT as u32),
         producer_id_expiration_ms: given.producer_id_expiration_ms.unwrap_or(DAY_MS),
         groups,
+        consumer_groups,
         connections_max_idle_ms: given.connections_max_idle_ms.unwrap_or(10 * 60 * 1000),
         log_level: given.log_level.unwrap_or_else(|| "info".to_owned()),
     })

@@ -59,6 +59,16 @@ fn defaults_are_those_of_the_manual() {
             min_session_timeout_ms: 6000,
             max_session_timeout_ms: 1_800_000,
         },
+        consumer_groups: ConsumerGroupSettings {
+            session_timeout_ms: 45_000,
+            min_session_timeout_ms: 45_000,
+            max_session_timeout_ms: 60_000,
+            heartbeat_interval_ms: 5000,
+            min_heartbeat_interval_ms: 5000,
+            max_heartbeat_interval_ms: 15_000,
+            max_size: i32::MAX,
+            assignors: vec!["uniform".to_owned(), "range".to_owned()],
+        },
         connections_max_idle_ms: 600_000,
         log_level: "info".to_owned(),
     };
@@ -106,6 +116,14 @@ fn each_key_can_be_set_and_overrides_what_is_below() {
             ("group-max-size", pick("1", "2")),
             ("group-min-session-timeout-ms", pick("1", "2")),
             ("group-max-session-timeout-ms", pick("1", "2")),
+            ("group-consumer-session-timeout-ms", pick("1", "2")),
+            ("group-consumer-min-session-timeout-ms", pick("1", "2")),
+            ("group-consumer-max-session-timeout-ms", pick("1", "2")),
+            ("group-consumer-heartbeat-interval-ms", pick("1", "2")),
+            ("group-consumer-min-heartbeat-interval-ms", pick("1", "2")),
+            ("group-consumer-max-heartbeat-interval-ms", pick("1", "2")),
+            ("group-consumer-max-size", pick("1", "2")),
+            ("group-consumer-assignors", pick("range", "uniform")),
             ("connections-max-idle-ms", pick("-1", "2000")),
             ("log-level", pick("warn", "debug")),
         ]
@@ -340,6 +358,10 @@ fn bad_values_say_what_is_expected() {
         ("producer-id-expiration-ms", "0", "from 1 to"),
         ("group-max-size", "0", "from 1 to"),
         ("offset-metadata-max-bytes", "32768", "from 0 to 32767"),
+        ("group-consumer-max-size", "0", "from 1 to"),
+        ("group-consumer-assignors", "", "some of uniform,range"),
+        ("group-consumer-assignors", "range,sticky", "some of"),
+        ("group-consumer-assignors", "range,range", "some of"),
         ("connections-max-idle-ms", "0", "longer than nothing"),
         ("connections-max-idle-ms", "-2", "from -1"),
         ("log-level", "loud", "expected error, warn"),
@@ -367,6 +389,29 @@ fn session_timeouts_have_a_range() {
     let refused = settle(&[most, least]).unwrap_err();
     assert!(refused.starts_with("group-min-session-timeout-ms = 6001: that is more"));
     assert!(settle(&[most, ("group-min-session-timeout-ms", "5999")]).is_ok());
+}
+
+#[test]
+fn timeouts_of_consumer_groups_fit_each_other() {
+    let session = ("group-consumer-session-timeout-ms", "4000");
+    let interval = ("group-consumer-heartbeat-interval-ms", "1000");
+    let least_session = ("group-consumer-min-session-timeout-ms", "1");
+    let least_interval = ("group-consumer-min-heartbeat-interval-ms", "1");
+    let table: [(&[(&str, &str)], &str); 4] = [
+        (&[session], "4000 is not from"),
+        (&[interval], "1000 is not from"),
+        (&[session, least_session], "5000 is not below"),
+        (&[("group-consumer-session-timeout-ms", "60001")], "60001"),
+    ];
+    for (given, reason) in table {
+        let error = settle(given).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
+    let fit = settle(&[session, interval, least_session, least_interval]).unwrap();
+    let configs = fit.kafka_configs();
+    assert_eq!(configs["group.consumer.session.timeout.ms"], "4000");
+    assert_eq!(configs["group.consumer.max.heartbeat.interval.ms"], "15000");
+    assert_eq!(configs["group.consumer.assignors"], "uniform,range");
 }
 
 #[test]

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::classic;
 use super::config::GroupConfig;
 use super::consumer::{
-    self, ConsumerGroup, ConsumerHeartbeat, ConsumerHeartbeatReply, ConsumerRequest,
-    DescribedConsumerGroup, Refusal, Timer, Topics,
+    self, ConsumerGroup, ConsumerHeartbeat, ConsumerHeartbeatReply, DescribedConsumerGroup,
+    Refusal, Timer, Topics,
 };
-use super::coordinator::{Coordinator, Effects, SMALL_RECORD_BYTES, Step};
+use super::coordinator::{SMALL_RECORD_BYTES, Step};
 use super::deadlines::{Deadlines, Due};
 use super::one_group::Group;
 use super::record::Change;
@@ -18,98 +18,50 @@ use super::request::{GroupReply, JoinReply, JoinRequest, Ticket};
 use crate::base::Now;
 use crate::kafka::ErrorCode;
 
-impl Coordinator {
-    /// Takes a request about a group of KIP-848; its answer is among this step's. `topics` are
-    /// the topics there are now.
-    pub fn handle_consumer(
-        &mut self,
-        now: Now,
-        ticket: Ticket,
-        request: &ConsumerRequest,
-        topics: &dyn Topics,
-    ) -> Effects {
-        let mut effects = Effects::default();
-        let reply = match request {
-            ConsumerRequest::Heartbeat(request) => {
-                let reply = self.consumer_heartbeat(now, request, topics, &mut effects);
-                GroupReply::ConsumerHeartbeat(reply.unwrap_or_else(Into::into))
-            }
-            ConsumerRequest::Describe { group_id } => {
-                GroupReply::ConsumerDescribe(self.describe_consumer(group_id, topics))
-            }
-        };
-        effects.answers.push((ticket, reply));
-        effects
-    }
+/// One group, if it is of this kind.
+pub(super) fn describe(
+    config: &GroupConfig,
+    group: &Group,
+    topics: &dyn Topics,
+) -> Result<DescribedConsumerGroup, Refusal> {
+    let consumer = group.consumer.as_ref();
+    let consumer = consumer.ok_or_else(|| not_consumer(&group.id))?;
+    Ok(consumer.describe(&config.consumer, topics))
+}
 
-    fn consumer_heartbeat(
-        &mut self,
-        now: Now,
-        request: &ConsumerHeartbeat,
-        topics: &dyn Topics,
-        effects: &mut Effects,
-    ) -> Result<ConsumerHeartbeatReply, Refusal> {
-        request.check()?;
-        let id = &request.group_id;
-        let is_full = self.bytes >= self.config.state_bytes_max;
-        let mut reply = Err(not_found(format!("Consumer group {id} not found.")));
-        self.on_group(now, id, request.joins(), effects, |step, group| {
-            reply = heartbeat(step, group, request, topics, is_full);
-        });
-        reply
-    }
-
-    fn describe_consumer(
-        &self,
-        group_id: &Arc<str>,
-        topics: &dyn Topics,
-    ) -> Result<DescribedConsumerGroup, Refusal> {
-        let group = self.groups.get(group_id);
-        let group = group.ok_or_else(|| not_found(format!("Group {group_id} not found.")))?;
-        let consumer = group
-            .consumer
-            .as_ref()
-            .ok_or_else(|| not_consumer(group_id))?;
-        Ok(consumer.describe(&self.config.consumer, topics))
-    }
-
-    /// As [`Coordinator::record_bytes_max`], of what [`Coordinator::handle_consumer`] takes.
-    pub fn consumer_record_bytes_max(
-        &self,
-        request: &ConsumerRequest,
-        topics: &dyn Topics,
-    ) -> usize {
-        match request {
-            ConsumerRequest::Heartbeat(request) => {
-                let group = self.groups.get(&request.group_id);
-                let consumer = group.and_then(|group| group.consumer.as_ref());
-                let new = || Box::new(ConsumerGroup::new(request.group_id.clone()));
-                let most = match consumer {
-                    Some(consumer) => consumer.step_bytes_max(request, topics),
-                    None => new().step_bytes_max(request, topics),
-                };
-                most + SMALL_RECORD_BYTES
-            }
-            ConsumerRequest::Describe { .. } => 0,
+/// Bytes of records that a heartbeat to a group that may be there leads to, at most.
+pub(super) fn record_bytes_max(
+    group: Option<&Group>,
+    request: &ConsumerHeartbeat,
+    topics: &dyn Topics,
+) -> usize {
+    match group.and_then(|group| group.consumer.as_ref()) {
+        Some(consumer) => consumer.step_bytes_max(request, topics),
+        // A group of the other kind may have to make way.
+        None => {
+            let new = ConsumerGroup::new(request.group_id.clone());
+            new.step_bytes_max(request, topics) + SMALL_RECORD_BYTES
         }
     }
 }
 
 /// A heartbeat to a group that is there, or has just come into being for it.
-fn heartbeat(
+pub(super) fn heartbeat(
     step: &mut Step<'_>,
     group: &mut Group,
     request: &ConsumerHeartbeat,
     topics: &dyn Topics,
     is_full: bool,
 ) -> Result<ConsumerHeartbeatReply, Refusal> {
+    request.check()?;
+    request.check_assignor(&step.config.consumer)?;
     let id = group.id.clone();
     if group.consumer.is_none() {
         if !request.joins() {
             return Err(not_consumer(&id));
         }
         if !group.classic.is_vacant() {
-            return Err(not_found(format!(
+            return Err(Refusal::not_found(format!(
                 "Cannot upgrade classic group {id} to consumer group because online upgrade is \
                  disabled."
             )));
@@ -120,7 +72,8 @@ fn heartbeat(
         Some(consumer) => consumer,
         None => Box::new(ConsumerGroup::new(id.clone())),
     };
-    let mut inner = consumer::Step::new(step.now, &step.config.consumer);
+    let config = step.config.consumer.with(topics.overrides_of(&id));
+    let mut inner = consumer::Step::new(step.now, &config);
     inner.is_full = is_full;
     let reply = consumer.heartbeat(&mut inner, topics, request);
     if reply.is_ok() && group.saved().is_some() {
@@ -162,9 +115,11 @@ pub(super) fn on_recovered(
     config: &GroupConfig,
     group: &mut Group,
     deadlines: &mut Deadlines,
+    topics: &dyn Topics,
 ) {
     if let Some(consumer) = &mut group.consumer {
-        let mut inner = consumer::Step::new(now, &config.consumer);
+        let config = config.consumer.with(topics.overrides_of(&group.id));
+        let mut inner = consumer::Step::new(now, &config);
         consumer.on_recovered(&mut inner);
         for (at, timer) in inner.timers {
             deadlines.insert(at, Due::Consumer(group.id.clone(), timer));
@@ -204,13 +159,6 @@ pub(super) fn join(
     classic::join(step, group, ticket, request, is_full);
 }
 
-fn not_found(message: String) -> Refusal {
-    Refusal {
-        error: ErrorCode::GROUP_ID_NOT_FOUND,
-        message,
-    }
-}
-
 fn not_consumer(id: &str) -> Refusal {
-    not_found(format!("Group {id} is not a consumer group."))
+    Refusal::not_found(format!("Group {id} is not a consumer group."))
 }

@@ -24,8 +24,9 @@ mod tests;
 
 pub use config::GroupConfig;
 pub use consumer::{
-    Assignor, ConsumerConfig, ConsumerHeartbeat, ConsumerHeartbeatReply, ConsumerRequest,
-    DescribedConsumer, DescribedConsumerGroup, NamedPartitions, Partitions, Refusal, Topics,
+    Assignor, Assignors, ConsumerConfig, ConsumerHeartbeat, ConsumerHeartbeatReply,
+    ConsumerOverrides, DescribedConsumer, DescribedConsumerGroup, NamedPartitions, Partitions,
+    Refusal, Topics,
 };
 pub use coordinator::{Coordinator, Effects};
 pub use record::{DecodeError, GroupRecord};

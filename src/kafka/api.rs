@@ -100,6 +100,8 @@ apis! {
     OffsetDelete 47: 0-0, flexible 1+;
     DescribeCluster 60: 0-2, flexible 0+;
     DescribeProducers 61: 0-0, flexible 0+;
+    ConsumerGroupHeartbeat 68: 0-1, flexible 0+;
+    ConsumerGroupDescribe 69: 0-1, flexible 0+;
     GetTelemetrySubscriptions 71: 0-0, flexible 0+;
     PushTelemetry 72: 0-0, flexible 0+;
     ListConfigResources 74: 0-1, flexible 0+;

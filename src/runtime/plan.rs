@@ -12,7 +12,7 @@ use crate::base::limits::{
     REQUEST_MEMORY_PARTS, WAL_ALIGN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN,
 };
 use crate::config::Settings;
-use crate::group::{ConsumerConfig, GroupConfig};
+use crate::group::{Assignors, ConsumerConfig, GroupConfig};
 use crate::shard::{RecoveredShard, ShardConfig, deal_wals};
 use crate::wal::{Recovered, WalConfig};
 
@@ -82,7 +82,18 @@ fn group_config(settings: &Settings) -> GroupConfig {
         session_timeout_ms_min: groups.min_session_timeout_ms,
         session_timeout_ms_max: groups.max_session_timeout_ms,
         state_bytes_max: group_state_bytes(settings),
-        consumer: ConsumerConfig::default(),
+        consumer: consumer_config(settings),
+    }
+}
+
+fn consumer_config(settings: &Settings) -> ConsumerConfig {
+    let groups = &settings.consumer_groups;
+    let names = groups.assignors.iter();
+    ConsumerConfig {
+        session_timeout_ms: u64::try_from(groups.session_timeout_ms).unwrap_or(0),
+        heartbeat_interval_ms: groups.heartbeat_interval_ms,
+        members_max: usize::try_from(groups.max_size).unwrap_or(0),
+        assignors: Assignors::of(names.filter_map(|name| name.parse().ok())),
     }
 }
 

@@ -99,6 +99,15 @@ pub async fn answer(
         let answer = api::describe_groups::answer(services, &header, &mut reader, scratch);
         return answer.await.map(Ready::at_once);
     }
+    if header.api == ApiKey::ConsumerGroupHeartbeat {
+        let answer =
+            api::consumer_group_heartbeat::answer(services, &header, &mut reader, scratch, peer);
+        return answer.await.map(Ready::at_once);
+    }
+    if header.api == ApiKey::ConsumerGroupDescribe {
+        let answer = api::consumer_group_describe::answer(services, &header, &mut reader, scratch);
+        return answer.await.map(Ready::at_once);
+    }
     dispatch(services, &header, &mut reader, scratch)
         .await
         .map(Ready::at_once)
@@ -114,7 +123,9 @@ macro_rules! serve {
             | ApiKey::Fetch
             | ApiKey::JoinGroup
             | ApiKey::SyncGroup
-            | ApiKey::DescribeGroups => unreachable!("answered before"),
+            | ApiKey::DescribeGroups
+            | ApiKey::ConsumerGroupHeartbeat
+            | ApiKey::ConsumerGroupDescribe => unreachable!("answered before"),
             $(ApiKey::$api => {
                 let request = messages::$module::$request::decode($reader, $header.version)?;
                 let response = api::$module::handle($services, &request, $header).await;

@@ -111,6 +111,9 @@ impl Shard {
     }
 
     fn on_catalog_change(&mut self, change: Change) {
+        if !matches!(change, Change::None | Change::ConfigChanged { .. }) {
+            self.topics_version += 1;
+        }
         match change {
             Change::None => {}
             Change::TopicCreated {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::append::Blocked;
+use super::group_topics::GroupTopics;
 use super::state::Shard;
 use crate::base::limits::{GROUP_STEP_BYTES_MAX, KIB, OFFSETS_PARTITIONS, WAL_SEGMENT_BYTES_MIN};
 use crate::base::mark::mark;
@@ -175,9 +176,10 @@ impl Shard {
         let Some(hosted) = self.groups.hosted.get(&partition) else {
             return Ok(Err(ErrorCode::NOT_COORDINATOR));
         };
-        let bytes = request
-            .as_ref()
-            .map_or(0, |request| hosted.coordinator.record_bytes_max(request));
+        let topics = GroupTopics::new(&self.catalog, self.topics_version);
+        let bytes = request.as_ref().map_or(0, |request| {
+            hosted.coordinator.record_bytes_max(request, &topics)
+        });
         if bytes > self.group_record_bytes_max() {
             mark!("shard.groups.too-large");
             return Ok(Err(too_large(request.as_ref())));
@@ -187,7 +189,8 @@ impl Shard {
         if let Some(hosted) = self.groups.hosted.get_mut(&partition)
             && let Some(request) = request.take()
         {
-            let effects = hosted.coordinator.handle(now, ticket, request);
+            let topics = GroupTopics::new(&self.catalog, self.topics_version);
+            let effects = hosted.coordinator.handle(now, ticket, request, &topics);
             self.on_group_effects(now, partition, effects);
         }
         Ok(Ok(()))

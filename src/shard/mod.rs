@@ -11,6 +11,7 @@ mod fetch;
 mod fetch_shares;
 mod files;
 mod group_rewrite;
+mod group_topics;
 mod groups;
 mod hold;
 mod index_memory;

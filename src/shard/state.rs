@@ -48,6 +48,8 @@ pub struct Shard {
     /// WALs of shards that are no more, which this shard empties.
     pub(super) adopted: BTreeMap<u16, AdoptedWal>,
     pub(super) catalog: Catalog,
+    /// Another number after every change of topics that groups should look at.
+    pub(super) topics_version: u64,
     pub(super) partitions: HashMap<TopicPartition, Held>,
     /// Partitions whose state is still to be written to the own WAL.
     pub(super) adoptions: Vec<TopicPartition>,

@@ -7,13 +7,14 @@ use corelane::kafka::messages::produce::{
     PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
 };
 use corelane::kafka::messages::{
-    alter_configs, api_versions, create_partitions, create_topics, delete_groups, delete_records,
-    delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
-    describe_producers, describe_topic_partitions, elect_leaders, find_coordinator,
-    get_telemetry_subscriptions, heartbeat, incremental_alter_configs, init_producer_id,
-    join_group, leave_group, list_config_resources, list_groups, list_offsets,
-    list_partition_reassignments, metadata, offset_commit, offset_delete, offset_fetch,
-    offset_for_leader_epoch, push_telemetry, sync_group,
+    alter_configs, api_versions, consumer_group_describe, consumer_group_heartbeat,
+    create_partitions, create_topics, delete_groups, delete_records, delete_topics,
+    describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_producers,
+    describe_topic_partitions, elect_leaders, find_coordinator, get_telemetry_subscriptions,
+    heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
+    list_config_resources, list_groups, list_offsets, list_partition_reassignments, metadata,
+    offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, push_telemetry,
+    sync_group,
 };
 use corelane::kafka::record::BatchBuilder;
 use corelane::kafka::{ApiKey, ErrorCode, Reader, Response};
@@ -129,6 +130,8 @@ fn every_version_of_every_api_is_answered(setup: Setup) {
         OffsetDelete: offset_delete, OffsetDeleteRequest, OffsetDeleteResponse;
         DescribeCluster: describe_cluster, DescribeClusterRequest, DescribeClusterResponse;
         DescribeProducers: describe_producers, DescribeProducersRequest, DescribeProducersResponse;
+        ConsumerGroupHeartbeat: consumer_group_heartbeat, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+        ConsumerGroupDescribe: consumer_group_describe, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
         GetTelemetrySubscriptions: get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse;
         PushTelemetry: push_telemetry, PushTelemetryRequest, PushTelemetryResponse;
         ListConfigResources: list_config_resources, ListConfigResourcesRequest, ListConfigResourcesResponse;

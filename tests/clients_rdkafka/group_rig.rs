@@ -24,9 +24,12 @@ pub const SESSION_MS: u32 = 6000;
 /// Longer than any test waits: what happens within it is not a timeout's doing.
 pub const PATIENT_SESSION_MS: u32 = 120_000;
 
-/// A broker whose groups begin soon.
+/// A broker whose groups begin soon, and which hears of members often.
 pub fn options() -> Options {
-    Options::default().with("--group-initial-rebalance-delay-ms", "300")
+    Options::default()
+        .with("--group-initial-rebalance-delay-ms", "300")
+        .with("--group-consumer-min-heartbeat-interval-ms", "300")
+        .with("--group-consumer-heartbeat-interval-ms", "300")
 }
 
 /// What a member was told of rebalances.
@@ -77,16 +80,34 @@ pub struct Member {
 impl Member {
     /// Joins `group` for `topic`, with more settings of librdkafka.
     pub fn join(broker: &Broker, topic: &str, group: &str, settings: &[(&str, &str)]) -> Member {
+        let patient = PATIENT_SESSION_MS.to_string();
+        let classic = [
+            ("session.timeout.ms", patient.as_str()),
+            ("heartbeat.interval.ms", "500"),
+            ("partition.assignment.strategy", "range"),
+        ];
+        Member::start(broker, topic, group, &[&classic, settings].concat())
+    }
+
+    /// Joins a group whose coordinator assigns.
+    pub fn join_assigned(
+        broker: &Broker,
+        topic: &str,
+        group: &str,
+        settings: &[(&str, &str)],
+    ) -> Member {
+        let protocol = [("group.protocol", "consumer")];
+        Member::start(broker, topic, group, &[&protocol, settings].concat())
+    }
+
+    fn start(broker: &Broker, topic: &str, group: &str, settings: &[(&str, &str)]) -> Member {
         let watch = Arc::new(Mutex::new(Watch::default()));
         let mut config = config(broker);
         config
             .set("group.id", group)
-            .set("session.timeout.ms", PATIENT_SESSION_MS.to_string())
-            .set("heartbeat.interval.ms", "500")
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
-            .set("fetch.wait.max.ms", "100")
-            .set("partition.assignment.strategy", "range");
+            .set("fetch.wait.max.ms", "100");
         for (key, value) in settings {
             config.set(*key, *value);
         }

@@ -18,9 +18,9 @@ use crate::common::batches::now_ms;
 use crate::common::broker::{Broker, Options};
 
 /// Records of each partition, written at once.
-const EACH: i64 = 30;
+pub const EACH: i64 = 30;
 
-fn produce(broker: &Broker, topic: &str, offsets: Range<i64>) {
+pub fn produce(broker: &Broker, topic: &str, offsets: Range<i64>) {
     let producer = TestProducer::new(&config(broker));
     for offset in offsets {
         for partition in 0..PARTITIONS {
@@ -38,7 +38,7 @@ fn produce(broker: &Broker, topic: &str, offsets: Range<i64>) {
     }
 }
 
-fn from_start(_: i32) -> i64 {
+pub fn from_start(_: i32) -> i64 {
     0
 }
 

@@ -7,6 +7,7 @@
 mod common;
 
 mod admin;
+mod assigned_groups;
 mod consumer;
 mod faults;
 mod group_rig;

@@ -11,6 +11,7 @@
 pub mod batches;
 pub mod broker;
 pub mod client;
+pub mod consumers;
 pub mod faults;
 pub mod groups;
 pub mod host;

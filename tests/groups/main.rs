@@ -8,10 +8,12 @@
 mod common;
 
 mod commits;
+mod consumers;
 mod crashes;
 mod internal_topic;
 mod large;
 mod many;
+mod many_consumers;
 mod members;
 mod rig;
 mod space;

@@ -1,9 +1,12 @@
 //! What one seed does: sizes, how many of everything, and which faults. Each seed draws its
 //! own mixture (a swarm), because faults that are always all on hide each other.
 
-use corelane::group::GroupConfig;
+use corelane::group::{ConsumerConfig, GroupConfig};
 
 use crate::dice::Dice;
+
+/// Session timeout of members of groups whose coordinator assigns, milliseconds.
+pub const MEMBER_SESSION_MS: u64 = 3000;
 
 macro_rules! faults {
     ($($name:ident $word:literal $what:literal,)*) => {
@@ -79,8 +82,10 @@ pub struct Plan {
     pub pipeline: u64,
     pub producer_expiration_ms: u64,
     pub groups: GroupConfig,
-    /// Members of groups, and consumers that only commit.
+    /// Members of classic groups, and consumers that only commit.
     pub groupers: u64,
+    /// Members of groups whose coordinator assigns.
+    pub members: u64,
 }
 
 impl Plan {
@@ -121,9 +126,14 @@ impl Plan {
             groups: GroupConfig {
                 initial_rebalance_delay_ms: *dice.pick(&[0, 10, 500]),
                 session_timeout_ms_min: 1,
+                consumer: ConsumerConfig {
+                    session_timeout_ms: MEMBER_SESSION_MS,
+                    ..ConsumerConfig::default()
+                },
                 ..GroupConfig::default()
             },
             groupers: *dice.pick(&[0, 1, 3, 5]),
+            members: *dice.pick(&[0, 2, 4, 6]),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Once;
 use corelane::base::{TopicId, TopicPartition};
 use corelane::wal::{EntryContent, Manifest};
 
-use crate::clients::{admin, auditor, consumer, grouper, producer};
+use crate::clients::{admin, auditor, consumer, grouper, member, producer};
 use crate::drivers;
 use crate::executor::Group;
 use crate::plan::{Fault, Plan};
@@ -123,6 +123,9 @@ impl Director {
         }
         for number in 0..plan.groupers {
             spawn(boxed(grouper::run(world.clone(), number)));
+        }
+        for number in 0..plan.members {
+            spawn(boxed(member::run(world.clone(), number)));
         }
         if plan.has(Fault::DiskFull) {
             spawn(boxed(fill_and_empty(world.clone())));
@@ -291,7 +294,7 @@ impl Director {
         self.live(500);
         world.phase.set(Phase::Finishing);
         let plan = &world.plan;
-        let quick = plan.admins + plan.consumers + plan.groupers;
+        let quick = plan.admins + plan.consumers + plan.groupers + plan.members;
         self.until("admins, consumers and members do not end", || {
             world.done.get() >= quick
         });
@@ -308,6 +311,7 @@ impl Director {
         }
         self.all("reading what is left", auditor::read_all(world.clone()));
         self.all("reading all offsets", grouper::read_all(world.clone()));
+        self.all("owning all partitions", member::read_all(world.clone()));
         self.quiet();
         world.check_memory(self.shards.get());
         world.check_catalogs();

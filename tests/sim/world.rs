@@ -220,7 +220,7 @@ impl World {
         // all partitions, each in a block of its own, old and new.
         // A coordinator's partition has what lives in it besides.
         let partitions = self.plan.admins * self.plan.topics * self.plan.partitions_max;
-        let coordinators = self.plan.groupers.min(2);
+        let coordinators = self.plan.groupers.min(2) + self.plan.members.min(2);
         let state = 2 * 4096 * (partitions + 3 * coordinators);
         let usable = u64::from(self.plan.segment_bytes) - 4096;
         let overdraft = 2 * (3 + state.div_ceil(usable)) * u64::from(self.plan.segment_bytes);

@@ -13,7 +13,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod ahead;
 mod cluster_apis;
 mod data_apis;
 mod golden;
@@ -231,6 +230,10 @@ compare! {
     offset_delete: OffsetDelete, OffsetDeleteRequest, OffsetDeleteResponse;
     describe_cluster: DescribeCluster, DescribeClusterRequest, DescribeClusterResponse;
     describe_producers: DescribeProducers, DescribeProducersRequest, DescribeProducersResponse;
+    consumer_group_heartbeat: ConsumerGroupHeartbeat,
+        ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+    consumer_group_describe: ConsumerGroupDescribe,
+        ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
     get_telemetry_subscriptions: GetTelemetrySubscriptions,
         GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse;
     push_telemetry: PushTelemetry, PushTelemetryRequest, PushTelemetryResponse;

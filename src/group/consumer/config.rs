@@ -13,9 +13,8 @@ pub struct ConsumerConfig {
     pub heartbeat_interval_ms: i32,
     /// Most members of one group (Kafka: `group.consumer.max.size`).
     pub members_max: usize,
-    /// The assignor of groups whose members ask for none: the first of Kafka's
-    /// `group.consumer.assignors`.
-    pub assignor: Assignor,
+    /// What members may ask for (Kafka: `group.consumer.assignors`).
+    pub assignors: Assignors,
 }
 
 impl Default for ConsumerConfig {
@@ -25,9 +24,33 @@ impl Default for ConsumerConfig {
             session_timeout_ms: 45_000,
             heartbeat_interval_ms: 5_000,
             members_max: i32::MAX as usize,
-            assignor: Assignor::Uniform,
+            assignors: Assignors::default(),
         }
     }
+}
+
+impl ConsumerConfig {
+    /// The settings of one group.
+    pub fn with(self, overrides: ConsumerOverrides) -> ConsumerConfig {
+        let ConsumerOverrides {
+            session_timeout_ms,
+            heartbeat_interval_ms,
+        } = overrides;
+        ConsumerConfig {
+            session_timeout_ms: session_timeout_ms.unwrap_or(self.session_timeout_ms),
+            heartbeat_interval_ms: heartbeat_interval_ms.unwrap_or(self.heartbeat_interval_ms),
+            ..self
+        }
+    }
+}
+
+/// What is set for one group; `None` where the settings of all count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ConsumerOverrides {
+    /// Kafka: `consumer.session.timeout.ms`, milliseconds.
+    pub session_timeout_ms: Option<u64>,
+    /// Kafka: `consumer.heartbeat.interval.ms`, milliseconds.
+    pub heartbeat_interval_ms: Option<i32>,
 }
 
 /// A way to spread partitions over members.
@@ -59,5 +82,52 @@ impl FromStr for Assignor {
             "range" => Ok(Assignor::Range),
             _ => Err(()),
         }
+    }
+}
+
+/// The assignors that members may ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Assignors {
+    first: Assignor,
+    second: Option<Assignor>,
+}
+
+impl Default for Assignors {
+    /// Kafka's: both, `uniform` for members that ask for none.
+    fn default() -> Self {
+        Assignors::of([])
+    }
+}
+
+impl Assignors {
+    /// These, the first for members that ask for none; all if there are none.
+    pub fn of(assignors: impl IntoIterator<Item = Assignor>) -> Assignors {
+        let mut assignors = assignors.into_iter();
+        match assignors.next() {
+            Some(first) => Assignors {
+                first,
+                second: assignors.find(|other| *other != first),
+            },
+            None => Assignors {
+                first: Assignor::Uniform,
+                second: Some(Assignor::Range),
+            },
+        }
+    }
+
+    /// The assignor of groups whose members ask for none.
+    pub fn first(self) -> Assignor {
+        self.first
+    }
+
+    /// The assignor of this name, if members may ask for it.
+    pub fn named(self, name: &str) -> Option<Assignor> {
+        let asked: Assignor = name.parse().ok()?;
+        self.all().find(|assignor| *assignor == asked)
+    }
+
+    /// All of them.
+    pub fn all(self) -> impl Iterator<Item = Assignor> {
+        [self.first].into_iter().chain(self.second)
     }
 }

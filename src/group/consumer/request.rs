@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::config::{Assignor, ConsumerConfig};
+use super::expressions;
 use crate::base::TopicId;
 use crate::base::limits::GROUP_MEMBER_BYTES_MAX;
 use crate::kafka::ErrorCode;
@@ -20,19 +22,7 @@ const TOPIC_NAME_OVERHEAD: usize = 3;
 /// Partitions by topic.
 pub type Partitions = BTreeMap<TopicId, BTreeSet<i32>>;
 
-/// A question to the coordinator of a group of KIP-848; always answered at once.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ConsumerRequest {
-    /// Join, stay in or leave (ConsumerGroupHeartbeat).
-    Heartbeat(ConsumerHeartbeat),
-    /// One group with its members (ConsumerGroupDescribe).
-    Describe {
-        /// The group.
-        group_id: Arc<str>,
-    },
-}
-
-/// A heartbeat (ConsumerGroupHeartbeat). What is `None` is as it was in the heartbeat before.
+/// A heartbeat (ConsumerGroupHeartbeat), always answered at once. What is `None` is as it was in the heartbeat before.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ConsumerHeartbeat {
     /// The group.
@@ -53,7 +43,7 @@ pub struct ConsumerHeartbeat {
     pub rebalance_timeout_ms: i32,
     /// The topics it subscribes to.
     pub topics: Option<Vec<Arc<str>>>,
-    /// The expression it subscribes with (version 1); refused unless empty.
+    /// The regular expression it subscribes with (version 1); empty for none any more.
     pub topic_regex: Option<Arc<str>>,
     /// The assignor it would like.
     pub assignor: Option<Arc<str>>,
@@ -89,6 +79,7 @@ impl ConsumerHeartbeat {
         names.sum::<usize>()
             + text(&self.instance_id)
             + text(&self.rack_id)
+            + text(&self.topic_regex)
             + self.member_id.len()
             + self.client_id.len()
             + self.client_host.len()
@@ -97,7 +88,7 @@ impl ConsumerHeartbeat {
     /// Whether the request can be taken at all; asked before the group is looked for.
     ///
     /// # Errors
-    /// INVALID_REQUEST, UNSUPPORTED_ASSIGNOR or INVALID_REGULAR_EXPRESSION.
+    /// INVALID_REQUEST or INVALID_REGULAR_EXPRESSION.
     pub fn check(&self) -> Result<(), Refusal> {
         let needs_id = self.makes_own_id || self.member_epoch > 0 || self.member_epoch == LEAVES;
         if needs_id && is_blank(&self.member_id) {
@@ -116,27 +107,38 @@ impl ConsumerHeartbeat {
             return Err(invalid("The member says too much about itself."));
         }
         self.check_epoch()?;
-        if let Some(name) = &self.assignor
-            && name.parse::<super::Assignor>().is_err()
-        {
+        let expression = self.topic_regex.as_deref().unwrap_or_default();
+        expressions::check(expression).map_err(|why| {
             let message = format!(
-                "ServerAssignor {name} is not supported. Supported assignors: uniform, range."
+                "SubscribedTopicRegex `{expression}` is not a valid regular expression: {why}."
             );
-            return Err(Refusal::new(ErrorCode::UNSUPPORTED_ASSIGNOR, message));
+            Refusal::new(ErrorCode::INVALID_REGULAR_EXPRESSION, message)
+        })
+    }
+
+    /// Whether the assignor that it asks for may be asked for.
+    ///
+    /// # Errors
+    /// UNSUPPORTED_ASSIGNOR.
+    pub fn check_assignor(&self, config: &ConsumerConfig) -> Result<(), Refusal> {
+        let Some(name) = &self.assignor else {
+            return Ok(());
+        };
+        if config.assignors.named(name).is_some() {
+            return Ok(());
         }
-        if self
-            .topic_regex
-            .as_deref()
-            .is_some_and(|regex| !regex.is_empty())
-        {
-            return Err(Refusal::new(
-                ErrorCode::INVALID_REGULAR_EXPRESSION,
-                "This broker does not support subscriptions by regular expression; \
-                 let the client match the topics."
-                    .to_owned(),
-            ));
-        }
-        Ok(())
+        let supported: Vec<&str> = config.assignors.all().map(Assignor::name).collect();
+        let message = format!(
+            "ServerAssignor {name} is not supported. Supported assignors: {}.",
+            supported.join(", ")
+        );
+        Err(Refusal::new(ErrorCode::UNSUPPORTED_ASSIGNOR, message))
+    }
+
+    /// Why it is not done when there is no such group.
+    pub(in crate::group) fn without_group(&self) -> Refusal {
+        let missing = || Refusal::not_found(format!("Consumer group {} not found.", self.group_id));
+        self.check().err().unwrap_or_else(missing)
     }
 
     fn check_epoch(&self) -> Result<(), Refusal> {
@@ -189,6 +191,11 @@ pub struct Refusal {
 impl Refusal {
     pub(super) fn new(error: ErrorCode, message: String) -> Refusal {
         Refusal { error, message }
+    }
+
+    /// There is no such group.
+    pub(in crate::group) fn not_found(message: String) -> Refusal {
+        Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, message)
     }
 }
 

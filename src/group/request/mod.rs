@@ -7,7 +7,7 @@ mod offsets;
 
 use std::sync::Arc;
 
-use super::consumer::{ConsumerHeartbeatReply, DescribedConsumerGroup, Refusal};
+use super::consumer::{ConsumerHeartbeat, ConsumerHeartbeatReply, DescribedConsumerGroup, Refusal};
 use crate::kafka::ErrorCode;
 
 pub use admin::{DescribedGroup, DescribedMember, ListFilter, ListedGroup};
@@ -53,6 +53,13 @@ pub enum GroupRequest {
         /// The group.
         group_id: Arc<str>,
     },
+    /// Join, stay in or leave a group whose coordinator assigns (ConsumerGroupHeartbeat).
+    ConsumerHeartbeat(ConsumerHeartbeat),
+    /// One such group with its members (ConsumerGroupDescribe).
+    ConsumerDescribe {
+        /// The group.
+        group_id: Arc<str>,
+    },
 }
 
 impl GroupRequest {
@@ -71,9 +78,10 @@ impl GroupRequest {
             GroupRequest::Commit(request) => request.group_id.clone(),
             GroupRequest::FetchOffsets(request) => request.group_id.clone(),
             GroupRequest::DeleteOffsets(request) => request.group_id.clone(),
-            GroupRequest::Describe { group_id } | GroupRequest::Delete { group_id } => {
-                group_id.clone()
-            }
+            GroupRequest::ConsumerHeartbeat(request) => request.group_id.clone(),
+            GroupRequest::Describe { group_id }
+            | GroupRequest::Delete { group_id }
+            | GroupRequest::ConsumerDescribe { group_id } => group_id.clone(),
             GroupRequest::List(_) => "".into(),
         }
     }
@@ -84,6 +92,7 @@ impl GroupRequest {
         match self {
             GroupRequest::Join(request) => request.member_id.is_empty(),
             GroupRequest::Commit(request) => request.generation < 0,
+            GroupRequest::ConsumerHeartbeat(request) => request.joins(),
             _ => false,
         }
     }
@@ -117,6 +126,13 @@ impl GroupRequest {
             }
             GroupRequest::List(_) => GroupReply::List(Vec::new()),
             GroupRequest::Delete { .. } => GroupReply::Delete(ErrorCode::GROUP_ID_NOT_FOUND),
+            GroupRequest::ConsumerHeartbeat(request) => {
+                GroupReply::ConsumerHeartbeat(request.without_group().into())
+            }
+            GroupRequest::ConsumerDescribe { group_id } => {
+                let message = format!("Group {group_id} not found.");
+                GroupReply::ConsumerDescribe(Err(Refusal::not_found(message)))
+            }
         }
     }
 }
@@ -144,8 +160,8 @@ pub enum GroupReply {
     List(Vec<ListedGroup>),
     /// See [`GroupRequest::Delete`].
     Delete(ErrorCode),
-    /// See [`super::ConsumerRequest::Heartbeat`].
+    /// See [`GroupRequest::ConsumerHeartbeat`].
     ConsumerHeartbeat(ConsumerHeartbeatReply),
-    /// See [`super::ConsumerRequest::Describe`].
+    /// See [`GroupRequest::ConsumerDescribe`].
     ConsumerDescribe(Result<DescribedConsumerGroup, Refusal>),
 }

@@ -1,29 +1,11 @@
 //! Groups of KIP-848 among the others of a coordinator: their requests, their offsets, their
 //! time, their records, and how a group changes its kind.
 
-use std::sync::Arc;
-
 use super::rig::*;
-use crate::base::TopicId;
 use crate::group::*;
 use crate::kafka::ErrorCode;
 
 const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-
-/// Topic `t`, of two partitions.
-struct OneTopic;
-
-impl Topics for OneTopic {
-    fn version(&self) -> u64 {
-        1
-    }
-    fn named(&self, name: &str) -> Option<(TopicId, i32)> {
-        (name == "t").then_some((TopicId([1; 16]), 2))
-    }
-    fn name_of(&self, id: TopicId) -> Option<Arc<str>> {
-        (id == TopicId([1; 16])).then(|| "t".into())
-    }
-}
 
 /// A heartbeat that says nothing new.
 fn beats(member_id: &str, member_epoch: i32) -> ConsumerHeartbeat {
@@ -47,32 +29,15 @@ fn joins(member_id: &str) -> ConsumerHeartbeat {
     }
 }
 
-fn call(rig: &mut Rig, request: ConsumerRequest) -> GroupReply {
-    let ticket = Ticket(u64::MAX);
-    let most = rig
-        .coordinator
-        .consumer_record_bytes_max(&request, &OneTopic);
-    let effects = rig
-        .coordinator
-        .handle_consumer(rig.now, ticket, &request, &OneTopic);
-    let bytes: usize = effects.records.iter().map(GroupRecord::bytes).sum();
-    assert!(
-        bytes <= most,
-        "{bytes} bytes of records, and {most} were announced"
-    );
-    rig.take(effects);
-    rig.answered(ticket).expect("an answer at once")
-}
-
 fn beat(rig: &mut Rig, request: ConsumerHeartbeat) -> ConsumerHeartbeatReply {
-    match call(rig, ConsumerRequest::Heartbeat(request)) {
+    match rig.call(GroupRequest::ConsumerHeartbeat(request)) {
         GroupReply::ConsumerHeartbeat(reply) => reply,
         other => panic!("{other:?}"),
     }
 }
 
 fn told(rig: &mut Rig) -> Result<DescribedConsumerGroup, Refusal> {
-    match call(rig, ConsumerRequest::Describe { group_id: G.into() }) {
+    match rig.call(GroupRequest::ConsumerDescribe { group_id: G.into() }) {
         GroupReply::ConsumerDescribe(described) => described,
         other => panic!("{other:?}"),
     }
@@ -338,4 +303,46 @@ fn memory_is_bounded() {
         rig.coordinator.bytes, 0,
         "nothing is left of what was counted"
     );
+}
+
+#[test]
+fn a_group_may_have_timeouts_of_its_own() {
+    let of = |request: ConsumerHeartbeat| ConsumerHeartbeat {
+        group_id: PATIENT.into(),
+        ..request
+    };
+    let mut rig = Rig::new();
+    let reply = beat(&mut rig, of(joins("a")));
+    assert_eq!(reply.heartbeat_interval_ms, 1234);
+    for _ in 0..2 {
+        rig.pass(99_000);
+        let reply = beat(&mut rig, of(beats("a", 1)));
+        assert_eq!(reply.error, ErrorCode::NONE);
+        rig.restart();
+    }
+    rig.pass(101_000);
+    let reply = beat(&mut rig, of(beats("a", 1)));
+    assert_eq!(reply.error, ErrorCode::UNKNOWN_MEMBER_ID);
+}
+
+#[test]
+fn a_heartbeat_that_changes_nothing_asks_for_no_room() {
+    let mut rig = Rig::new();
+    beat(&mut rig, joins("a"));
+    let room = |rig: &Rig, request| {
+        let request = GroupRequest::ConsumerHeartbeat(request);
+        rig.coordinator.record_bytes_max(&request, &OneTopic)
+    };
+    assert_eq!(room(&rig, beats("a", 1)), 0);
+    for says_more in [joins("a"), beats("a", -1), beats("b", 1)] {
+        assert!(room(&rig, says_more) > 0);
+    }
+    let moves = ConsumerHeartbeat {
+        client_host: "/10.0.0.1".into(),
+        ..beats("a", 1)
+    };
+    assert!(room(&rig, moves) > 0);
+    // Until it has looked at the topics again, it may find others.
+    rig.restart();
+    assert!(room(&rig, beats("a", 1)) > 0);
 }

@@ -5,16 +5,48 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::base::Now;
+use crate::base::{Now, TopicId};
 use crate::group::*;
 use crate::kafka::ErrorCode;
 use crate::kafka::batch::HEADER_BYTES;
 
 /// The group of most tests.
 pub const G: &str = "g";
+/// A group whose members may be silent for longer.
+pub const PATIENT: &str = "patient";
 /// Session and rebalance timeout of most members, milliseconds.
 pub const SESSION_MS: i32 = 10_000;
 pub const REBALANCE_MS: i32 = 60_000;
+
+/// Topic `t`, of two partitions.
+pub struct OneTopic;
+
+impl Topics for OneTopic {
+    fn version(&self) -> u64 {
+        1
+    }
+    fn named(&self, name: &str) -> Option<(TopicId, i32)> {
+        (name == "t").then_some((TopicId([1; 16]), 2))
+    }
+    fn name_of(&self, id: TopicId) -> Option<Arc<str>> {
+        (id == TopicId([1; 16])).then(|| "t".into())
+    }
+    fn for_each(&self, call: &mut dyn FnMut(&Arc<str>)) {
+        call(&"t".into());
+    }
+    fn partitions(&self) -> usize {
+        2
+    }
+    fn overrides_of(&self, group: &str) -> ConsumerOverrides {
+        match group {
+            PATIENT => ConsumerOverrides {
+                session_timeout_ms: Some(100_000),
+                heartbeat_interval_ms: Some(1234),
+            },
+            _ => ConsumerOverrides::default(),
+        }
+    }
+}
 
 pub struct Rig {
     pub coordinator: Coordinator,
@@ -48,8 +80,10 @@ impl Rig {
     pub fn ask(&mut self, request: GroupRequest) -> Ticket {
         self.last += 1;
         let ticket = Ticket(self.last);
-        let most = self.coordinator.record_bytes_max(&request);
-        let effects = self.coordinator.handle(self.now, ticket, request);
+        let most = self.coordinator.record_bytes_max(&request, &OneTopic);
+        let effects = self
+            .coordinator
+            .handle(self.now, ticket, request, &OneTopic);
         let records: usize = effects.records.iter().map(GroupRecord::bytes).sum();
         let header = if records == 0 { 0 } else { HEADER_BYTES };
         let bytes = records + header;
@@ -115,7 +149,7 @@ impl Rig {
     /// Another process goes on from the log.
     pub fn restart(&mut self) {
         self.coordinator = replayed(self.config, &self.log);
-        self.coordinator.on_recovered(self.now);
+        self.coordinator.on_recovered(self.now, &OneTopic);
         self.answers.clear();
     }
 

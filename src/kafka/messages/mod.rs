@@ -159,6 +159,10 @@ messages! {
     describe_cluster: DescribeCluster, DescribeClusterRequest, DescribeClusterResponse<'a>;
     describe_producers: DescribeProducers,
         DescribeProducersRequest<'a>, DescribeProducersResponse<'a>;
+    consumer_group_heartbeat: ConsumerGroupHeartbeat,
+        ConsumerGroupHeartbeatRequest<'a>, ConsumerGroupHeartbeatResponse<'a>;
+    consumer_group_describe: ConsumerGroupDescribe,
+        ConsumerGroupDescribeRequest<'a>, ConsumerGroupDescribeResponse<'a>;
     get_telemetry_subscriptions: GetTelemetrySubscriptions,
         GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse<'a>;
     push_telemetry: PushTelemetry, PushTelemetryRequest<'a>, PushTelemetryResponse;

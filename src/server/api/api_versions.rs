@@ -1,25 +1,39 @@
 //! ApiVersions (18), versions 0-4: the APIs that this broker serves, as the table of the
-//! wire has them. No features: none of them gates anything that is served (KIP-584).
+//! wire has them, and the features in effect (KIP-584): `group.version` 1, by which clients know
+//! that there are groups of KIP-848. Features are part of the program and never change while it
+//! runs, so the epoch that rises with their changes is the number of the broker's start.
 //!
 //! - 3: a client whose software name or version is not of Kafka's form is refused with
 //!   INVALID_REQUEST (KIP-511).
 //! - A later version is answered by the router, in version 0.
 
+use std::borrow::Cow;
+
 use crate::kafka::ErrorCode;
 use crate::kafka::frame::RequestHeader;
-use crate::kafka::messages::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use crate::kafka::messages::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use crate::server::Services;
 
 /// Tells what is served.
 pub async fn handle(
-    _services: &Services,
+    services: &Services,
     request: &ApiVersionsRequest<'_>,
     header: &RequestHeader<'_>,
 ) -> ApiVersionsResponse<'static> {
-    response(request, header.version)
+    let epoch = i64::from(services.broker.leader_epoch);
+    response(request, header.version, epoch)
 }
 
-fn response(request: &ApiVersionsRequest<'_>, version: i16) -> ApiVersionsResponse<'static> {
+/// The features there are, and their one level: what it says cannot be turned off.
+const FEATURES: [(&str, i16); 1] = [("group.version", 1)];
+
+fn response(
+    request: &ApiVersionsRequest<'_>,
+    version: i16,
+    epoch: i64,
+) -> ApiVersionsResponse<'static> {
     let software = [
         request.client_software_name,
         request.client_software_version,
@@ -32,7 +46,26 @@ fn response(request: &ApiVersionsRequest<'_>, version: i16) -> ApiVersionsRespon
     }
     ApiVersionsResponse {
         api_keys: ApiVersion::all(),
+        supported_features: FEATURES.map(supported).to_vec(),
+        finalized_features_epoch: epoch,
+        finalized_features: FEATURES.map(finalized).to_vec(),
         ..Default::default()
+    }
+}
+
+fn supported((name, level): (&'static str, i16)) -> SupportedFeatureKey<'static> {
+    SupportedFeatureKey {
+        name: Cow::Borrowed(name),
+        min_version: level,
+        max_version: level,
+    }
+}
+
+fn finalized((name, level): (&'static str, i16)) -> FinalizedFeatureKey<'static> {
+    FinalizedFeatureKey {
+        name: Cow::Borrowed(name),
+        min_version_level: level,
+        max_version_level: level,
     }
 }
 
@@ -75,7 +108,7 @@ mod tests {
             (3, ErrorCode::INVALID_REQUEST),
             (4, ErrorCode::INVALID_REQUEST),
         ] {
-            let response = response(&nameless, version);
+            let response = response(&nameless, version, 1);
             assert_eq!(response.error_code, error, "version {version}");
             assert_eq!(response.api_keys.is_empty(), error.is_error());
         }
@@ -87,9 +120,28 @@ mod tests {
             client_software_name: "test",
             client_software_version: "1",
         };
-        let told = response(&request, 4).api_keys;
+        let told = response(&request, 4, 1).api_keys;
         let told: Vec<i16> = told.iter().map(|api| api.api_key).collect();
         let served: Vec<i16> = ApiKey::ALL.iter().map(|api| api.key()).collect();
         assert_eq!(told, served);
+    }
+    #[test]
+    fn features_in_effect_are_told_with_the_start_that_they_are_of() {
+        let request = ApiVersionsRequest {
+            client_software_name: "test",
+            client_software_version: "1",
+        };
+        let told = response(&request, 3, 7);
+        assert_eq!(told.finalized_features_epoch, 7);
+        let finalized = told.finalized_features.iter();
+        let finalized: Vec<_> = finalized
+            .map(|f| (&*f.name, f.min_version_level, f.max_version_level))
+            .collect();
+        let supported = told.supported_features.iter();
+        let supported: Vec<_> = supported
+            .map(|f| (&*f.name, f.min_version, f.max_version))
+            .collect();
+        assert_eq!(finalized, [("group.version", 1, 1)]);
+        assert_eq!(supported, finalized);
     }
 }

@@ -7,6 +7,8 @@ pub mod api_versions;
 mod asking;
 mod changing;
 mod config_resource;
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
 mod coordinating;
 pub mod create_partitions;
 pub mod create_topics;

@@ -1,7 +1,7 @@
 //! OffsetCommit (8), versions 2-10: how far a group has read. Committed means on disk.
 //!
 //! - 5: no retention time of its own any more (KIP-211). 6: leader epochs (KIP-320).
-//! - 7: static members (KIP-345). 9: also from members of KIP-848, which is not served yet.
+//! - 7: static members (KIP-345). 9: also from members of KIP-848, whose epoch counts.
 //! - 10: topics by id (KIP-848): UNKNOWN_TOPIC_ID for one that is not there.
 //! - Partitions that no topic has are UNKNOWN_TOPIC_OR_PARTITION, each by itself.
 

@@ -15,7 +15,7 @@ import (
 var fromStart [partitions]int
 
 func (s suite) begin(what string) (topic, group string, err error) {
-	topic = topicName("group-" + what)
+	topic = topicName(fmt.Sprintf("group-%s-%t", what, s.serverSide))
 	return topic, "of-" + topic, s.create(topic, partitions, nil)
 }
 
@@ -113,12 +113,12 @@ func (s suite) groupResume() error {
 
 // groupProcess is a member in a process of its own, to be killed: this program with the arguments of memberMain.
 func (s suite) groupProcess(topic, group string) (*exec.Cmd, error) {
-	process := exec.Command(os.Args[0], "--member", s.bootstrap, topic, group)
+	process := exec.Command(os.Args[0], "--member", s.bootstrap, topic, group, fmt.Sprint(s.serverSide))
 	return process, process.Start()
 }
 
 func memberMain() {
-	s := suite{bootstrap: os.Args[2]}
+	s := suite{bootstrap: os.Args[2], serverSide: os.Args[5] == "true"}
 	m, err := s.join(os.Args[3], os.Args[4])
 	if err != nil {
 		os.Exit(1)

@@ -42,6 +42,7 @@ type member struct {
 	client *kgo.Client
 	topic  string
 	done   chan struct{}
+	leaves bool // a client of the newer protocol that just ends keeps its place
 
 	mutex   sync.Mutex
 	has     []int // partitions, sorted
@@ -52,7 +53,7 @@ type member struct {
 }
 
 func (s suite) join(topic, group string, options ...kgo.Opt) (*member, error) {
-	m := &member{topic: topic, done: make(chan struct{})}
+	m := &member{topic: topic, done: make(chan struct{}), leaves: s.serverSide}
 	lose := func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 		m.mutex.Lock()
 		defer m.mutex.Unlock()
@@ -76,7 +77,12 @@ func (s suite) join(topic, group string, options ...kgo.Opt) (*member, error) {
 		}),
 		kgo.OnPartitionsRevoked(lose), kgo.OnPartitionsLost(lose),
 	}
-	client, err := s.client(append(standard, options...)...)
+	all := append(standard, options...)
+	if s.serverSide {
+		// The balancer only names the assignor; others keep a client with the classic protocol.
+		all = append(all, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
+	}
+	client, err := s.client(all...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +131,11 @@ func (m *member) commit() error {
 	return m.client.CommitRecords(ctx, last...)
 }
 
-// close leaves the group, unless the member is a static one.
+// close leaves the group; a static member for a while only.
 func (m *member) close() {
+	if m.leaves {
+		m.client.LeaveGroup()
+	}
 	m.client.Close()
 	<-m.done
 	m.mutex.Lock()

@@ -40,16 +40,12 @@ func (s suite) groupTools() error {
 	if err := s.admin.CommitAllOffsets(ctx, group, offsets); err != nil {
 		return err
 	}
-	lags, err := s.admin.Lag(ctx, group)
+	lags, err := s.lag(group, topic)
 	if err != nil {
 		return err
 	}
-	lagged := lags[group]
-	if err := lagged.Error(); err != nil {
-		return err
-	}
 	for partition := range partitions {
-		lag := lagged.Lag[topic][int32(partition)]
+		lag := lags[topic][int32(partition)]
 		if err := equal(lag.Commit.Metadata, "grüße", "metadata"); err != nil {
 			return err
 		}
@@ -87,6 +83,27 @@ func (s suite) groupTools() error {
 	return refused(err, kerr.GroupIDNotFound)
 }
 
+// lag gives what is committed and how much is left, of a group without members.
+func (s suite) lag(group, topic string) (kadm.GroupLag, error) {
+	ctx, cancel := bounded()
+	defer cancel()
+	if !s.serverSide {
+		lags, err := s.admin.Lag(ctx, group)
+		if err != nil {
+			return nil, err
+		}
+		lagged := lags[group]
+		return lagged.Lag, lagged.Error()
+	}
+	// kadm's own Lag asks for groups of the classic protocol only.
+	committed, err := s.admin.FetchOffsets(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := s.admin.ListEndOffsets(ctx, topic)
+	return kadm.CalculateGroupLag(kadm.DescribedGroup{State: "Empty"}, committed, ends), err
+}
+
 // described checks a group's state and the number of its members, in the list and in the description.
 func (s suite) described(group, state string, members int) error {
 	ctx, cancel := bounded()
@@ -98,32 +115,49 @@ func (s suite) described(group, state string, members int) error {
 	if err := equal(listed[group].State, state, "listed state"); err != nil {
 		return err
 	}
-	described, err := s.admin.DescribeGroups(ctx, group)
+	found, assigned, count, err := s.describe(group)
 	if err != nil {
 		return err
 	}
+	if err := equal(found, state, "described state"); err != nil {
+		return err
+	}
+	partitionCount := 0
+	for _, of := range assigned {
+		partitionCount += len(of)
+	}
+	if err := equal(partitionCount, members*partitions, "partitions assigned"); err != nil {
+		return err
+	}
+	return equal(count, members, "members")
+}
+
+// describe gives a group's state, what is assigned and the number of members: each protocol has an API of its own.
+func (s suite) describe(group string) (string, kadm.TopicsSet, int, error) {
+	ctx, cancel := bounded()
+	defer cancel()
+	if s.serverSide {
+		described, err := s.admin.DescribeConsumerGroups(ctx, group)
+		found := described[group]
+		return found.State, found.AssignedPartitions(), len(found.Members), err
+	}
+	described, err := s.admin.DescribeGroups(ctx, group)
 	found := described[group]
-	if err := equal(found.State, state, "described state"); err != nil {
-		return err
-	}
-	count := 0
-	for _, assigned := range found.AssignedPartitions() {
-		count += len(assigned)
-	}
-	if err := equal(count, members*partitions, "partitions assigned"); err != nil {
-		return err
-	}
-	return equal(len(found.Members), members, "members")
+	return found.State, found.AssignedPartitions(), len(found.Members), err
 }
 
 // groups runs all at the same time: most of it is the broker's own waiting for members that may still come or be dead.
-func (s suite) groups(c *checks) {
-	c.together(map[string]func() error{
-		"group: two members share, one leaves": s.groupShare,
-		"group: commit and resume":             s.groupResume,
-		"group: a member crashes":              s.groupCrash,
-		"group: static member restarts":        s.groupStatic,
-		"group: cooperative rebalance":         s.groupCooperative,
-		"group: tools":                         s.groupTools,
-	})
+func (s suite) groups(c *checks, kind string) {
+	named := map[string]func() error{
+		kind + ": two members share, one leaves": s.groupShare,
+		kind + ": commit and resume":             s.groupResume,
+		kind + ": a member crashes":              s.groupCrash,
+		kind + ": cooperative rebalance":         s.groupCooperative,
+		kind + ": tools":                         s.groupTools,
+	}
+	// A static member of the newer protocol leaves without saying which instance it is, which Kafka refuses as well.
+	if !s.serverSide {
+		named[kind+": static member restarts"] = s.groupStatic
+	}
+	c.together(named)
 }

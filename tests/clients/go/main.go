@@ -31,6 +31,8 @@ var codecs = []struct {
 type suite struct {
 	bootstrap string
 	admin     *kadm.Client
+	// serverSide is whether members leave the assigning to the coordinator (KIP-848).
+	serverSide bool
 }
 
 func bounded() (context.Context, context.CancelFunc) {
@@ -252,6 +254,8 @@ func main() {
 	c.run("record too large", s.tooLarge)
 	c.run("more partitions", s.morePartitions)
 	c.run("delete topic", s.deleteTopic)
-	s.groups(c)
+	s.groups(c, "group")
+	s.serverSide = true
+	s.groups(c, "consumer protocol")
 	c.finish()
 }

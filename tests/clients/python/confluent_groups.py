@@ -9,18 +9,22 @@ from scenario import DEADLINE_SECONDS, PARTITIONS, expect
 
 def member_of(bootstrap):
     class Member(groups.Member):
-        def __init__(self, name, group, session_ms=groups.SESSION_MS, instance=None, cooperative=False):
+        next_protocol = True
+
+        def __init__(self, name, group, session_ms=groups.SESSION_MS, instance=None, cooperative=False, protocol="classic"):
             super().__init__(name, group)
             self.name = name
             settings = {
                 "bootstrap.servers": bootstrap,
                 "group.id": group,
-                "session.timeout.ms": session_ms,
-                "heartbeat.interval.ms": groups.HEARTBEAT_MS,
+                "group.protocol": protocol,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
-                "partition.assignment.strategy": "cooperative-sticky" if cooperative else "range",
             }
+            if protocol == "classic":
+                settings["session.timeout.ms"] = session_ms
+                settings["heartbeat.interval.ms"] = groups.HEARTBEAT_MS
+                settings["partition.assignment.strategy"] = "cooperative-sticky" if cooperative else "range"
             if instance:
                 settings["group.instance.id"] = instance
             self.consumer = Consumer(settings)

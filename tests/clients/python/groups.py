@@ -25,17 +25,18 @@ class Member:
 
     cooperative = True  # whether the client can rebalance cooperatively
     commits = True  # whether it can be told what to commit; else it commits by itself what it has read, when it leaves
+    next_protocol = False  # whether the client knows groups whose coordinator assigns (KIP-848)
 
-    def __init__(self, name, group, session_ms=SESSION_MS, instance=None, cooperative=False):
-        """Subscribes to the topic `name`, resets to the earliest offset, commits nothing by itself, and adds to
+    def __init__(self, name, group, session_ms=SESSION_MS, instance=None, cooperative=False, protocol="classic"):
+        """Joins a group of that protocol; for `consumer` the broker's own timeouts count. Subscribes to the topic `name`, resets to the earliest offset, commits nothing by itself, and adds to
         `self.given` and `self.taken` each set of partitions that is assigned and revoked."""
         self.given, self.taken = [], []
 
     @classmethod
-    def process(cls, bootstrap, name, group):
+    def process(cls, bootstrap, name, group, protocol):
         """A member in a process of its own, to be killed."""
         file = sys.modules[cls.__module__].__file__
-        return subprocess.Popen([sys.executable, file, bootstrap, name, group])
+        return subprocess.Popen([sys.executable, file, bootstrap, name, group, protocol])
 
     def poll(self):
         """Waits for up to 0.1 s; returns (partition, offset, value) of the records that have come."""
@@ -157,31 +158,40 @@ class Groups:
     """The checks. `tools` has: create(name), produce(name, first, end) which puts records value_of(partition, offset)
     for first <= offset < end into each partition, and what the check of the tools calls."""
 
-    def __init__(self, suite, member, tools):
-        self.suite, self.member, self.tools = suite, member, tools
+    def __init__(self, suite, member, tools, protocol="classic"):
+        self.suite, self.member, self.tools, self.protocol = suite, member, tools, protocol
 
     def checks(self):
+        """Of this protocol, and of the next if the client knows it."""
+        kind = {"classic": "group", "consumer": "consumer protocol"}[self.protocol]
         named = [
-            ("group: two members share, one leaves", self.share_and_leave),
-            ("group: a member crashes", self.crash),
-            ("group: static member restarts", self.static),
+            (f"{kind}: two members share, one leaves", self.share_and_leave),
+            (f"{kind}: a member crashes", self.crash),
+            (f"{kind}: static member restarts", self.static),
         ]
         if self.member.commits:
-            named.append(("group: commit and resume", self.commit_and_resume))
+            named.append((f"{kind}: commit and resume", self.commit_and_resume))
         if self.member.cooperative:
-            named.append(("group: cooperative rebalance", self.cooperative))
+            named.append((f"{kind}: cooperative rebalance", self.cooperative))
         if self.tools.list_groups:
-            named.append(("group: tools", self.administer))
+            named.append((f"{kind}: tools", self.administer))
+        if self.member.next_protocol and self.protocol == "classic":
+            named += Groups(self.suite, self.member, self.tools, "consumer").checks()
         return named
 
+    def driven(self, name, group, **settings):
+        if self.member.next_protocol:
+            settings["protocol"] = self.protocol
+        return Driven(self.member, name, group, **settings)
+
     def begin(self, what):
-        name = scenario.topic_name(self.suite, f"group-{what}")
+        name = scenario.topic_name(self.suite, f"{self.protocol}-{what}")
         self.tools.create(name)
         return name, f"of-{name}"
 
     def share_and_leave(self):
         name, group = self.begin("share")
-        first, second = (Driven(self.member, name, group, session_ms=PATIENT_SESSION_MS) for _ in range(2))
+        first, second = (self.driven(name, group, session_ms=PATIENT_SESSION_MS) for _ in range(2))
         until("two members share", lambda: shared(first, second), first, second)
         self.tools.produce(name, 0, EACH)
         read_to(EACH, first, second)
@@ -197,12 +207,12 @@ class Groups:
         name, group = self.begin("resume")
         self.tools.produce(name, 0, EACH)
         wanted = {p: (5 + 3 * p, f"at {p}, grüße") for p in range(PARTITIONS)}
-        before = Driven(self.member, name, group)
+        before = self.driven(name, group)
         read_to(EACH, before)
         before.call(lambda client: client.commit(wanted))
         expect(before.call(lambda client: client.committed()), wanted, "committed, asked by the same member")
         before.end()
-        after = Driven(self.member, name, group)
+        after = self.driven(name, group)
         rest = [EACH - offset for offset, _ in wanted.values()]
         until("read the rest", lambda: all(got >= left for got, left in zip(totals(after), rest)), after)
         for partition, (offset, _) in wanted.items():
@@ -214,9 +224,9 @@ class Groups:
     def crash(self):
         name, group = self.begin("crash")
         self.tools.produce(name, 0, EACH)
-        stays = Driven(self.member, name, group)
+        stays = self.driven(name, group)
         until("the first has all", lambda: shared(stays), stays)
-        dies = self.member.process(self.tools.bootstrap, name, group)
+        dies = self.member.process(self.tools.bootstrap, name, group, self.protocol)
         try:
             until("the process joins", lambda: len(stays.has) == PARTITIONS // 2, stays)
             # A whole round of heartbeats, so that the group is stable.
@@ -232,12 +242,12 @@ class Groups:
 
     def static(self):
         name, group = self.begin("static")
-        stays = Driven(self.member, name, group, PATIENT_SESSION_MS, instance="a")
-        restarts = Driven(self.member, name, group, PATIENT_SESSION_MS, instance="b")
+        stays = self.driven(name, group, session_ms=PATIENT_SESSION_MS, instance="a")
+        restarts = self.driven(name, group, session_ms=PATIENT_SESSION_MS, instance="b")
         until("two members share", lambda: shared(stays, restarts), stays, restarts)
         had, rounds = restarts.has, len(stays.member.given)
         restarts.end()
-        restarts = Driven(self.member, name, group, PATIENT_SESSION_MS, instance="b")
+        restarts = self.driven(name, group, session_ms=PATIENT_SESSION_MS, instance="b")
         until("its partitions are back", lambda: restarts.has == had, stays, restarts)
         self.tools.produce(name, 0, EACH)
         read_to(EACH, stays, restarts)
@@ -247,12 +257,12 @@ class Groups:
 
     def cooperative(self):
         name, group = self.begin("cooperative")
-        first = Driven(self.member, name, group, cooperative=True)
+        first = self.driven(name, group, cooperative=True)
         until("the first has all", lambda: shared(first), first)
         self.tools.produce(name, 0, EACH)
         read_to(EACH, first)
         commit(first)
-        second = Driven(self.member, name, group, cooperative=True)
+        second = self.driven(name, group, cooperative=True)
         until("two members share", lambda: shared(first, second), first, second)
         taken = set().union(*first.member.taken)
         expect(taken, second.has, "what the first gave up, and no more")
@@ -266,7 +276,7 @@ class Groups:
         tools = self.tools
         name, group = self.begin("tools")
         tools.produce(name, 0, EACH)
-        member = Driven(self.member, name, group)
+        member = self.driven(name, group)
         read_to(EACH, member)
         offsets = {p: (10 + p, "") for p in range(PARTITIONS)}
         member.call(lambda client: client.commit(offsets))
@@ -294,7 +304,9 @@ class Groups:
 
 
 def run_member(member_of):
-    """The process of the crash check, with the arguments HOST:PORT TOPIC GROUP."""
-    driven = Driven(member_of(sys.argv[1]), *sys.argv[2:4])
+    """The process of the crash check, with the arguments HOST:PORT TOPIC GROUP PROTOCOL."""
+    member = member_of(sys.argv[1])
+    settings = {"protocol": sys.argv[4]} if member.next_protocol else {}
+    driven = Driven(member, *sys.argv[2:4], **settings)
     driven.join()
     raise driven.error

@@ -110,6 +110,8 @@ requests! {
     OffsetDelete: offset_delete, OffsetDeleteRequest;
     DescribeCluster: describe_cluster, DescribeClusterRequest;
     DescribeProducers: describe_producers, DescribeProducersRequest;
+    ConsumerGroupHeartbeat: consumer_group_heartbeat, ConsumerGroupHeartbeatRequest;
+    ConsumerGroupDescribe: consumer_group_describe, ConsumerGroupDescribeRequest;
     GetTelemetrySubscriptions: get_telemetry_subscriptions, GetTelemetrySubscriptionsRequest;
     PushTelemetry: push_telemetry, PushTelemetryRequest;
     ListConfigResources: list_config_resources, ListConfigResourcesRequest;

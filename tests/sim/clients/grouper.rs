@@ -70,7 +70,7 @@ async fn sitting(world: &World, key: &Key) -> Option<()> {
     Some(())
 }
 
-async fn create_topic(world: &World, session: &Session) -> Option<()> {
+pub(super) async fn create_topic(world: &World, session: &Session) -> Option<()> {
     let process = world.process.borrow().clone()?;
     let nodes = process.nodes();
     let is_there = |node: &Rc<crate::node::Node>| {
@@ -183,7 +183,7 @@ fn sync_request(key: &Key, joined: &JoinReply) -> SyncRequest {
     }
 }
 
-async fn commit(
+pub(super) async fn commit(
     world: &World,
     session: &Session,
     key: &Key,
@@ -261,7 +261,7 @@ async fn fetch(world: &World, session: &Session, key: &Key) -> Option<()> {
     Some(())
 }
 
-async fn ask(
+pub(super) async fn ask(
     session: &Session,
     key: &Key,
     request: GroupRequest,

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod auditor;
 pub mod consumer;
 pub mod grouper;
+pub mod member;
 pub mod producer;
 
 use std::rc::Rc;

@@ -2,6 +2,7 @@
 //! and compared with it after every step. The broker's own word is never believed where the
 //! disk's can be asked.
 
+mod holders;
 mod ledger;
 mod log;
 mod offsets;
@@ -17,6 +18,8 @@ use corelane::kafka::ErrorCode;
 use corelane::shard::{FetchResult, ProduceResult};
 use corelane::wal::{EntryContent, Manifest, Recovered};
 
+use holders::Holders;
+pub use holders::Partition;
 pub use ledger::Block;
 use ledger::Ledger;
 pub use log::{Log, uid_of};
@@ -39,6 +42,7 @@ pub struct Model {
     pub logs: BTreeMap<TopicPartition, Log>,
     pub topics: Topics,
     pub offsets: Offsets,
+    pub holders: Holders,
     /// Topics whose deletion has been replayed somewhere.
     dropped: BTreeSet<TopicId>,
     /// The latest time that the broker was ever told.

@@ -1,5 +1,6 @@
 //! What is refused before any group is looked for, in Kafka's order and words.
 
+use super::super::{Assignor, Assignors};
 use super::*;
 use crate::kafka::ErrorCode;
 
@@ -73,7 +74,7 @@ fn who_joins_must_say_everything_and_have_nothing() {
 }
 
 #[test]
-fn epochs_assignors_and_expressions_are_checked() {
+fn epochs_and_assignors_are_checked() {
     let instance = invalid("InstanceId can't be null.");
     assert_eq!(refused(heartbeat("a", -2)), instance);
     assert_eq!(
@@ -84,17 +85,23 @@ fn epochs_assignors_and_expressions_are_checked() {
         assignor: Some("sticky".into()),
         ..join("a", &["t"])
     };
-    let message = "ServerAssignor sticky is not supported. Supported assignors: uniform, range.";
-    assert_eq!(
-        refused(sticky),
-        (ErrorCode::UNSUPPORTED_ASSIGNOR, message.to_owned())
-    );
-    let expression = |text: &str| ConsumerHeartbeat {
-        topic_regex: Some(text.into()),
-        ..join("a", &["t"])
+    let refusal = |assignors| {
+        let config = ConsumerConfig {
+            assignors,
+            ..ConsumerConfig::default()
+        };
+        sticky.check_assignor(&config).unwrap_err()
     };
-    let refusal = refused(expression("t.*"));
-    assert_eq!(refusal.0, ErrorCode::INVALID_REGULAR_EXPRESSION);
-    // An empty one takes an expression back.
-    assert_eq!(expression("").check(), Ok(()));
+    for (assignors, supported) in [
+        (Assignors::default(), "uniform, range"),
+        (Assignors::of([Assignor::Range]), "range"),
+    ] {
+        let message =
+            format!("ServerAssignor sticky is not supported. Supported assignors: {supported}.");
+        let expected = Refusal::new(ErrorCode::UNSUPPORTED_ASSIGNOR, message);
+        assert_eq!(refusal(assignors), expected);
+    }
+    let only_range = Assignors::of([Assignor::Range]);
+    assert_eq!(only_range.named("uniform"), None);
+    assert_eq!(only_range.named("range"), Some(Assignor::Range));
 }

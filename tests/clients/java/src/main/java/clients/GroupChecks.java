@@ -34,7 +34,7 @@ import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.GroupNotEmptyException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** Consumer groups of the classic protocol. */
+/** Consumer groups of the classic protocol, or of that of KIP-848. */
 final class GroupChecks {
     private static final long DEADLINE_NANOS = 30_000_000_000L;
     /** Records in each partition, numbered from 0 as their offsets. */
@@ -44,27 +44,30 @@ final class GroupChecks {
     private final String bootstrap;
     private final Admin admin;
     private final AdminChecks topics;
+    private final String protocol;
 
-    GroupChecks(String bootstrap, Admin admin, AdminChecks topics) {
+    GroupChecks(String bootstrap, Admin admin, AdminChecks topics, String protocol) {
         this.bootstrap = bootstrap;
         this.admin = admin;
         this.topics = topics;
+        this.protocol = protocol;
     }
 
     /** All at the same time: most of it is the broker's own waiting for members that may still come, or may be dead. */
     void run(Checks checks) throws InterruptedException {
+        String kind = protocol.equals("classic") ? "group: " : "consumer protocol: ";
         checks.runTogether(Map.of(
-                "group: two members share, one leaves", this::shareAndLeave,
-                "group: commit and resume", this::commitAndResume,
-                "group: a member crashes", this::crash,
-                "group: static member restarts", this::staticMember,
-                "group: cooperative rebalance", this::cooperative,
-                "group: tools", this::tools));
+                kind + "two members share, one leaves", this::shareAndLeave,
+                kind + "commit and resume", this::commitAndResume,
+                kind + "a member crashes", this::crash,
+                kind + "static member restarts", this::staticMember,
+                kind + "cooperative rebalance", this::cooperative,
+                kind + "tools", this::tools));
     }
 
     /** The process of the crash check. */
-    static void member(String bootstrap, String topic, String group) throws InterruptedException {
-        GroupMember member = new GroupMember(bootstrap, topic, group, Map.of());
+    static void member(String bootstrap, String topic, String group, String protocol) throws InterruptedException {
+        GroupMember member = new GroupMember(bootstrap, topic, group, Map.of("group.protocol", protocol));
         while (true) {
             Thread.sleep(100);
             member.check();
@@ -76,13 +79,15 @@ final class GroupChecks {
     }
 
     private String create(String what) throws Exception {
-        String topic = Scenario.topic("group-" + what);
+        String topic = Scenario.topic(protocol + "-" + what);
         topics.create(topic, PARTITIONS, Map.of());
         return topic;
     }
 
     private GroupMember join(String topic, Map<String, Object> settings) {
-        return new GroupMember(bootstrap, topic, "of-" + topic, settings);
+        Map<String, Object> all = new HashMap<>(settings);
+        all.put("group.protocol", protocol);
+        return new GroupMember(bootstrap, topic, "of-" + topic, all);
     }
 
     private void produce(String topic, int first, int end) {
@@ -199,7 +204,7 @@ final class GroupChecks {
         String java = ProcessHandle.current().info().command().orElse("java");
         String classes = System.getProperty("java.class.path");
         String quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=off";
-        String[] command = {java, quiet, "-cp", classes, Main.class.getName(), "--member", bootstrap, topic, "of-" + topic};
+        String[] command = {java, quiet, "-cp", classes, Main.class.getName(), "--member", bootstrap, topic, "of-" + topic, protocol};
         return new ProcessBuilder(command).inheritIO().start();
     }
 

@@ -59,6 +59,10 @@ final class GroupMember implements ConsumerRebalanceListener {
                 "auto.offset.reset", "earliest",
                 "partition.assignment.strategy", "org.apache.kafka.clients.consumer.RangeAssignor"));
         all.putAll(settings);
+        if (all.get("group.protocol").equals("consumer")) {
+            // These are the broker's affair there.
+            all.keySet().removeAll(Set.of("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"));
+        }
         consumer = new KafkaConsumer<>(all, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         consumer.subscribe(List.of(topic), this);
         Thread thread = new Thread(this::poll);

@@ -12,7 +12,7 @@ public final class Main {
 
     public static void main(String[] arguments) throws IOException, InterruptedException {
         if (arguments[0].equals("--member")) {
-            GroupChecks.member(arguments[1], arguments[2], arguments[3]);
+            GroupChecks.member(arguments[1], arguments[2], arguments[3], arguments[4]);
         }
         Properties version = new Properties();
         try (InputStream file = Admin.class.getResourceAsStream("/kafka/kafka-version.properties")) {
@@ -27,7 +27,9 @@ public final class Main {
             checks.run("create topic", adminChecks::createTopic);
             dataChecks.run(checks);
             adminChecks.run(checks, dataChecks);
-            new GroupChecks(arguments[0], admin, adminChecks).run(checks);
+            for (String protocol : new String[] {"classic", "consumer"}) {
+                new GroupChecks(arguments[0], admin, adminChecks, protocol).run(checks);
+            }
         }
         System.exit(checks.finish());
     }
