@@ -32,12 +32,12 @@ const INSTANCE: &str = "instance";
 const METADATA: &[u8] = b"what it subscribes to";
 const ASSIGNMENT: &[u8] = b"what it gets";
 
-fn group(name: &str) -> GroupId {
+pub fn group(name: &str) -> GroupId {
     text(name).into()
 }
 
 /// A connection to the node of a group's coordinator.
-fn coordinator(world: &mut World, group: &str) -> Client {
+pub fn coordinator(world: &mut World, group: &str) -> Client {
     let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(group)]);
     let response = world.ask(6, &request);
     let found = &response.coordinators[0];

@@ -4,6 +4,7 @@
 //! broker.
 
 mod cluster;
+mod consumer_groups;
 mod data;
 mod groups;
 mod topics;
@@ -47,7 +48,7 @@ struct Client {
 type Ask = fn(&mut World, i16);
 
 /// Every API, in an order in which each finds what those before have left.
-const APIS: [(ApiKey, Ask); 34] = [
+const APIS: [(ApiKey, Ask); 36] = [
     (ApiKey::ApiVersions, cluster::api_versions),
     (ApiKey::Metadata, topics::metadata),
     (ApiKey::CreateTopics, topics::create_topics),
@@ -93,6 +94,8 @@ const APIS: [(ApiKey, Ask); 34] = [
     (ApiKey::ListGroups, groups::list_groups),
     (ApiKey::LeaveGroup, groups::leave_group),
     (ApiKey::DeleteGroups, groups::delete_groups),
+    (ApiKey::ConsumerGroupHeartbeat, consumer_groups::heartbeat),
+    (ApiKey::ConsumerGroupDescribe, consumer_groups::describe),
     (ApiKey::DeleteTopics, topics::delete_topics),
 ];
 
