@@ -38,6 +38,8 @@ pub const OFFSETS_PARTITIONS: i32 = 50;
 pub const GROUP_LOG_BYTES_MIN: u64 = 64 * KIB as u64;
 /// Most config overrides of one topic; Kafka has fewer than forty to set.
 pub const CONFIGS_PER_TOPIC_MAX: usize = 256;
+/// Most groups that have configs of their own.
+pub const GROUPS_WITH_CONFIGS_MAX: usize = 10_000;
 /// Most topics that one request may create, change or delete (Kafka: 10,000 records).
 pub const CATALOG_CHANGES_PER_REQUEST_MAX: usize = 10_000;
 /// Most partitions in one DescribeTopicPartitions response
@@ -303,6 +305,10 @@ pub const GROUP_STEP_BYTES_MAX: usize = MIB;
 pub const GROUP_RECORD_BYTES_MAX: usize = 8 * MIB;
 /// Most bytes that one member may say about itself, all its protocols together.
 pub const GROUP_MEMBER_BYTES_MAX: usize = MIB;
+/// Most different regular expressions that members of one group subscribe with.
+pub const GROUP_EXPRESSIONS_MAX: usize = 64;
+/// Most bytes that a regular expression may take once it is compiled.
+pub const GROUP_EXPRESSION_PROGRAM_BYTES_MAX: usize = 256 * KIB;
 /// Most protocols that one member may know; consumers know two or three.
 pub const GROUP_PROTOCOLS_MAX: usize = 64;
 /// Most bytes that the groups of one partition of `__consumer_offsets` may take in memory.

@@ -1,12 +1,13 @@
 //! Records as bytes. All numbers are big-endian, as on Kafka's wire.
 //!
 //! ```text
-//! version u8 = 1 | kind u8 | topic id 16 bytes | fields of the kind
+//! version u8 = 1 | kind u8 | topic id 16 bytes, but for kind 5 | fields of the kind
 //! kind 1 TopicCreated     created_ms i64 | partitions i32 | name | configs
 //! kind 2 TopicDeleted     -
 //! kind 3 PartitionsAdded  partitions i32
 //! kind 4 ConfigSet        configs
-//! name, key, value: length u16 | UTF-8;  configs: count u16 | (key | value)*
+//! kind 5 GroupConfigSet   group id | configs
+//! name, group id, key, value: length u16 | UTF-8;  configs: count u16 | (key | value)*
 //! ```
 //! Keys are in ascending order, so that a record has one encoding.
 
@@ -23,6 +24,7 @@ const TOPIC_CREATED: u8 = 1;
 const TOPIC_DELETED: u8 = 2;
 const PARTITIONS_ADDED: u8 = 3;
 const CONFIG_SET: u8 = 4;
+const GROUP_CONFIG_SET: u8 = 5;
 
 // Lengths and counts are u16 on disk.
 const _: () = assert!(STRING_BYTES_MAX <= u16::MAX as usize);
@@ -57,6 +59,11 @@ pub(super) fn encode(record: &CatalogRecord) -> Vec<u8> {
             head(CONFIG_SET, topic);
             put_configs(&mut out, configs);
         }
+        CatalogRecord::GroupConfigSet { group, configs } => {
+            out.push(GROUP_CONFIG_SET);
+            put_text(&mut out, group);
+            put_configs(&mut out, configs);
+        }
     }
     out
 }
@@ -88,7 +95,20 @@ pub(super) fn decode(bytes: &[u8]) -> Result<CatalogRecord, DecodeError> {
     if version != VERSION {
         return Err(DecodeError::UnknownVersion(version));
     }
-    let kind = input.u8()?;
+    let record = match input.u8()? {
+        GROUP_CONFIG_SET => CatalogRecord::GroupConfigSet {
+            group: input.text()?.into(),
+            configs: input.configs()?,
+        },
+        kind => decode_of_topic(kind, &mut input)?,
+    };
+    match input.0.len() {
+        0 => Ok(record),
+        left => Err(DecodeError::Trailing(left)),
+    }
+}
+
+fn decode_of_topic(kind: u8, input: &mut Input<'_>) -> Result<CatalogRecord, DecodeError> {
     let topic = TopicId(input.array()?);
     if topic == TopicId::ZERO || topic == TopicId::CATALOG {
         return Err(DecodeError::Invalid("topic id"));
@@ -119,10 +139,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<CatalogRecord, DecodeError> {
         },
         kind => return Err(DecodeError::UnknownKind(kind)),
     };
-    match input.0.len() {
-        0 => Ok(record),
-        left => Err(DecodeError::Trailing(left)),
-    }
+    Ok(record)
 }
 
 /// What is left to read.

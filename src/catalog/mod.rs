@@ -32,7 +32,7 @@ pub use outcome::{
 };
 pub use record::{CatalogRecord, DecodeError};
 pub use request::{
-    AlterTopic, Assignment, CatalogRequest, ConfigOp, ConfigOpKind, GrowTopic,
+    AlterGroup, AlterTopic, Assignment, CatalogRequest, ConfigOp, ConfigOpKind, GrowTopic,
     IncrementalAlterTopic, NewTopic,
 };
 pub use state::{BrokerDefaults, Catalog, Change, Topic};

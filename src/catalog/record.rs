@@ -41,6 +41,13 @@ pub enum CatalogRecord {
         /// The overrides.
         configs: BTreeMap<String, String>,
     },
+    /// A group's overrides, all of them, from now on.
+    GroupConfigSet {
+        /// Its id.
+        group: Arc<str>,
+        /// The overrides.
+        configs: BTreeMap<String, String>,
+    },
 }
 
 /// Why bytes are no record of the catalogue.

@@ -45,6 +45,24 @@ pub enum CatalogRequest {
         /// Check and answer as if, but change nothing.
         validate_only: bool,
     },
+    /// Both of them, of groups.
+    AlterGroupConfigs {
+        /// The groups to configure.
+        groups: Vec<AlterGroup>,
+        /// Check and answer as if, but change nothing.
+        validate_only: bool,
+    },
+}
+
+/// A group whose overrides change.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AlterGroup {
+    /// Its id; it need not exist.
+    pub name: String,
+    /// Whether it loses the overrides that it has.
+    pub replaces: bool,
+    /// The changes, at most one to a config.
+    pub ops: Vec<ConfigOp>,
 }
 
 /// A topic to create.

@@ -92,7 +92,7 @@ pub enum Change {
     },
 }
 
-/// All topics, on the writer or on a replica.
+/// All topics and the configs of groups, on the writer or on a replica.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Catalog {
     pub(super) defaults: BrokerDefaults,
@@ -101,7 +101,12 @@ pub struct Catalog {
     /// By [`collision_key`], for the names that have one.
     collisions: BTreeMap<String, Arc<str>>,
     partitions: usize,
+    /// Overrides of groups, of those that have any.
+    groups: BTreeMap<Arc<str>, BTreeMap<String, String>>,
 }
+
+/// The overrides of whoever has none.
+static NO_CONFIGS: BTreeMap<String, String> = BTreeMap::new();
 
 impl Catalog {
     /// An empty catalogue.
@@ -151,6 +156,21 @@ impl Catalog {
         configs::describe_topic(&self.defaults.configs, &topic.configs, keys)
     }
 
+    /// The overrides of a group.
+    pub fn group_configs(&self, group: &str) -> &BTreeMap<String, String> {
+        self.groups.get(group).unwrap_or(&NO_CONFIGS)
+    }
+
+    /// The groups that have overrides.
+    pub fn groups_with_configs(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.groups.keys()
+    }
+
+    /// The configs of a group, or those named in `keys`.
+    pub fn describe_group_configs(&self, group: &str, keys: Option<&[String]>) -> Vec<ConfigEntry> {
+        configs::describe_group(&self.defaults.configs, self.group_configs(group), keys)
+    }
+
     /// Records whose replay into an empty catalogue gives this one: how a log
     /// that grew long is shortened. Replaying them over this one changes nothing.
     pub fn snapshot(&self) -> Vec<CatalogRecord> {
@@ -161,7 +181,14 @@ impl Catalog {
             configs: topic.configs.clone(),
             created_ms: topic.created_ms,
         };
-        self.topics().map(record).collect()
+        let groups = self
+            .groups
+            .iter()
+            .map(|(group, configs)| CatalogRecord::GroupConfigSet {
+                group: group.clone(),
+                configs: configs.clone(),
+            });
+        self.topics().map(record).chain(groups).collect()
     }
 
     /// The existing topic whose name differs from `name` only in '.' and '_'.
@@ -186,6 +213,14 @@ impl Catalog {
                 self.replay_partitions(*topic, *partitions)
             }
             CatalogRecord::ConfigSet { topic, configs } => self.replay_configs(*topic, configs),
+            CatalogRecord::GroupConfigSet { group, configs } => {
+                match configs.is_empty() {
+                    true => self.groups.remove(group),
+                    false => self.groups.insert(group.clone(), configs.clone()),
+                };
+                // Coordinators look at what is set at each heartbeat.
+                Change::None
+            }
         };
         self.assert_invariants();
         change

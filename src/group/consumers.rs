@@ -72,7 +72,8 @@ pub(super) fn heartbeat(
         Some(consumer) => consumer,
         None => Box::new(ConsumerGroup::new(id.clone())),
     };
-    let mut inner = consumer::Step::new(step.now, &step.config.consumer);
+    let config = step.config.consumer.with(topics.overrides_of(&id));
+    let mut inner = consumer::Step::new(step.now, &config);
     inner.is_full = is_full;
     let reply = consumer.heartbeat(&mut inner, topics, request);
     if reply.is_ok() && group.saved().is_some() {
@@ -114,9 +115,11 @@ pub(super) fn on_recovered(
     config: &GroupConfig,
     group: &mut Group,
     deadlines: &mut Deadlines,
+    topics: &dyn Topics,
 ) {
     if let Some(consumer) = &mut group.consumer {
-        let mut inner = consumer::Step::new(now, &config.consumer);
+        let config = config.consumer.with(topics.overrides_of(&group.id));
+        let mut inner = consumer::Step::new(now, &config);
         consumer.on_recovered(&mut inner);
         for (at, timer) in inner.timers {
             deadlines.insert(at, Due::Consumer(group.id.clone(), timer));

@@ -106,7 +106,7 @@ impl Coordinator {
     }
 
     /// All records were replayed. The sessions of all members begin anew.
-    pub fn on_recovered(&mut self, now: Now) {
+    pub fn on_recovered(&mut self, now: Now, topics: &dyn Topics) {
         self.bytes = 0;
         for group in self.groups.values_mut() {
             if let Some(saved) = group.saved() {
@@ -115,7 +115,7 @@ impl Coordinator {
                     member.arm(now, &group.id, &mut self.deadlines);
                 }
             }
-            consumers::on_recovered(now, &self.config, group, &mut self.deadlines);
+            consumers::on_recovered(now, &self.config, group, &mut self.deadlines, topics);
             self.bytes += group.bytes();
         }
         if !self.groups.is_empty() {
@@ -133,81 +133,17 @@ impl Coordinator {
         topics: &dyn Topics,
     ) -> Effects {
         let mut effects = Effects::default();
+        if let GroupRequest::List(filter) = &request {
+            let listed = admin::list(self.groups.values(), filter);
+            effects.answers.push((ticket, GroupReply::List(listed)));
+            return effects;
+        }
         let is_full = self.bytes >= self.config.state_bytes_max;
-        let id = request.group_id();
-        let creates = request.may_create();
+        let (id, creates) = (request.group_id(), request.may_create());
         let missing = request.without_group();
-        let found = match request {
-            GroupRequest::Join(request) => {
-                self.on_group(now, &id, creates, &mut effects, |s, g| {
-                    consumers::join(s, g, ticket, request, is_full);
-                })
-            }
-            GroupRequest::Sync(request) => {
-                self.on_group(now, &id, creates, &mut effects, |s, g| {
-                    classic::sync(s, g, ticket, &request);
-                })
-            }
-            GroupRequest::Heartbeat(request) => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    let error = classic::heartbeat(step.now, group, &request);
-                    step.answer(ticket, GroupReply::Heartbeat(error));
-                })
-            }
-            GroupRequest::Leave(request) => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    let reply = classic::leave(step, group, &request);
-                    step.answer(ticket, GroupReply::Leave(reply));
-                })
-            }
-            GroupRequest::Commit(request) => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    let verdicts = offsets::commit(step, group, &request, is_full);
-                    step.answer(ticket, GroupReply::Commit(verdicts));
-                })
-            }
-            GroupRequest::FetchOffsets(request) => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    let reply = offsets::fetch(group, &request);
-                    step.answer(ticket, GroupReply::FetchOffsets(reply));
-                })
-            }
-            GroupRequest::DeleteOffsets(request) => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    let reply = offsets::delete(step, group, &request);
-                    step.answer(ticket, GroupReply::DeleteOffsets(reply));
-                })
-            }
-            GroupRequest::Delete { .. } => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    let error = admin::delete(step, group);
-                    step.answer(ticket, GroupReply::Delete(error));
-                })
-            }
-            GroupRequest::Describe { .. } => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    step.answer(ticket, GroupReply::Describe(admin::describe(group)));
-                })
-            }
-            GroupRequest::List(filter) => {
-                let listed = admin::list(self.groups.values(), &filter);
-                effects.answers.push((ticket, GroupReply::List(listed)));
-                true
-            }
-            GroupRequest::ConsumerHeartbeat(request) => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    let reply = consumers::heartbeat(step, group, &request, topics, is_full);
-                    let reply = reply.unwrap_or_else(Into::into);
-                    step.answer(ticket, GroupReply::ConsumerHeartbeat(reply));
-                })
-            }
-            GroupRequest::ConsumerDescribe { .. } => {
-                self.on_group(now, &id, creates, &mut effects, |step, group| {
-                    let reply = consumers::describe(step.config, group, topics);
-                    step.answer(ticket, GroupReply::ConsumerDescribe(reply));
-                })
-            }
-        };
+        let found = self.on_group(now, &id, creates, &mut effects, |step, group| {
+            act(step, group, ticket, request, topics, is_full);
+        });
         if !found {
             effects.answers.push((ticket, missing));
         }
@@ -337,6 +273,49 @@ impl Coordinator {
     pub fn live_bytes(&self) -> u64 {
         self.snapshot().map(|record| record.bytes() as u64).sum()
     }
+}
+
+/// Has a group take a request about it. Whoever joins or syncs may be answered later.
+fn act(
+    step: &mut Step<'_>,
+    group: &mut Group,
+    ticket: Ticket,
+    request: GroupRequest,
+    topics: &dyn Topics,
+    is_full: bool,
+) {
+    let reply = match request {
+        GroupRequest::Join(request) => {
+            return consumers::join(step, group, ticket, request, is_full);
+        }
+        GroupRequest::Sync(request) => return classic::sync(step, group, ticket, &request),
+        GroupRequest::Heartbeat(request) => {
+            GroupReply::Heartbeat(classic::heartbeat(step.now, group, &request))
+        }
+        GroupRequest::Leave(request) => GroupReply::Leave(classic::leave(step, group, &request)),
+        GroupRequest::Commit(request) => {
+            GroupReply::Commit(offsets::commit(step, group, &request, is_full))
+        }
+        GroupRequest::FetchOffsets(request) => {
+            GroupReply::FetchOffsets(offsets::fetch(group, &request))
+        }
+        GroupRequest::DeleteOffsets(request) => {
+            GroupReply::DeleteOffsets(offsets::delete(step, group, &request))
+        }
+        GroupRequest::Delete { .. } => GroupReply::Delete(admin::delete(step, group)),
+        GroupRequest::Describe { .. } => GroupReply::Describe(admin::describe(group)),
+        GroupRequest::List(filter) => {
+            GroupReply::List(admin::list(std::iter::once(&*group), &filter))
+        }
+        GroupRequest::ConsumerHeartbeat(request) => {
+            let reply = consumers::heartbeat(step, group, &request, topics, is_full);
+            GroupReply::ConsumerHeartbeat(reply.unwrap_or_else(Into::into))
+        }
+        GroupRequest::ConsumerDescribe { .. } => {
+            GroupReply::ConsumerDescribe(consumers::describe(step.config, group, topics))
+        }
+    };
+    step.answer(ticket, reply);
 }
 
 fn bytes_of(effects: &Effects) -> usize {

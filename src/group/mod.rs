@@ -25,7 +25,8 @@ mod tests;
 pub use config::GroupConfig;
 pub use consumer::{
     Assignor, Assignors, ConsumerConfig, ConsumerHeartbeat, ConsumerHeartbeatReply,
-    DescribedConsumer, DescribedConsumerGroup, NamedPartitions, Partitions, Refusal, Topics,
+    ConsumerOverrides, DescribedConsumer, DescribedConsumerGroup, NamedPartitions, Partitions,
+    Refusal, Topics,
 };
 pub use coordinator::{Coordinator, Effects};
 pub use record::{DecodeError, GroupRecord};

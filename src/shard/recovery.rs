@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
+use super::group_topics::GroupTopics;
 use super::groups::Groups;
 use super::index_memory::IndexMemory;
 use super::own_log::{OwnLog, is_own};
@@ -328,7 +329,7 @@ impl RecoveredShard {
                 replayed.map_err(|error| malformed(record.offset, error.to_string()))
             })
         })?;
-        coordinator.on_recovered(now);
+        coordinator.on_recovered(now, &GroupTopics::new(&self.catalog, 0));
         Ok(coordinator)
     }
 

@@ -76,16 +76,28 @@ impl Consumer {
     }
 
     fn call(&mut self, client: &mut Client, joins: bool, member_epoch: i32) -> ErrorCode {
+        self.epoch = member_epoch;
+        self.send(client, joins);
+        self.receive(client)
+    }
+
+    /// Sends a heartbeat of its epoch. Who joins says everything.
+    pub fn send(&self, client: &mut Client, joins: bool) {
         let request = ConsumerGroupHeartbeatRequest {
             group_id: &self.group,
             member_id: &self.id,
-            member_epoch,
+            member_epoch: self.epoch,
             rebalance_timeout_ms: if joins { 30_000 } else { -1 },
             subscribed_topic_names: joins.then(|| self.topics.iter().map(|t| &**t).collect()),
             topic_partitions: Some(by_topic(&self.owned)),
             ..Default::default()
         };
-        let frame = client.call(newest(ApiKey::ConsumerGroupHeartbeat), &request);
+        client.send(newest(ApiKey::ConsumerGroupHeartbeat), &request);
+    }
+
+    /// The answer to it.
+    pub fn receive(&mut self, client: &mut Client) -> ErrorCode {
+        let frame = client.receive();
         let response: ConsumerGroupHeartbeatResponse<'_> = frame.decode();
         if response.error_code == ErrorCode::NONE {
             assert_eq!(response.member_id.as_deref(), Some(&*self.id));

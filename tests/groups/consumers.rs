@@ -8,6 +8,16 @@ use corelane::kafka::api::ApiKey;
 use corelane::kafka::messages::create_partitions::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic,
 };
+use corelane::kafka::messages::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse,
+};
+use corelane::kafka::messages::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+};
+use corelane::kafka::messages::list_config_resources::{
+    ListConfigResourcesRequest, ListConfigResourcesResponse,
+};
 use corelane::kafka::messages::list_groups::{ListGroupsRequest, ListGroupsResponse};
 
 use crate::common::broker::Broker;
@@ -21,7 +31,8 @@ use crate::rig::{coordinator, options, start};
 matrix! {
     every pair: two_consumers_share_what_they_read, topics_that_come_grow_and_go_are_noticed,
         a_group_is_of_one_kind_at_a_time;
-    every value: a_consumer_that_vanishes_is_missed_after_its_session;
+    every value: a_consumer_that_vanishes_is_missed_after_its_session,
+        an_administrator_gives_a_group_timeouts_of_its_own;
     own shards, "they go from one number of shards to another":
         a_crash_in_mid_rebalance_gives_nobody_what_another_has;
 }
@@ -152,7 +163,7 @@ fn a_group_is_of_one_kind_at_a_time(setup: Setup) {
     // Once all have gone it may become a group of the other kind, and back. Its offsets stay.
     assert_eq!(consumer.leave(&mut client), ErrorCode::NONE);
     assert_eq!(classic.join(&mut client, 10_000, 10_000), ErrorCode::NONE);
-    assert_eq!(list(&mut client, &[], &["classic"]), true);
+    assert!(list(&mut client, &[], &["classic"]));
     let refused = Consumer::new("g", "two", &["t"]).join(&mut client);
     assert_eq!(refused, ErrorCode::GROUP_ID_NOT_FOUND);
     assert_eq!(
@@ -168,7 +179,7 @@ fn a_group_is_of_one_kind_at_a_time(setup: Setup) {
     // An operator may set the offsets of a group that nobody reads with.
     assert_eq!(commit(&mut client, "g", "t", 0, 9), ErrorCode::NONE);
     assert_eq!(delete_group(&mut client, "g"), ErrorCode::NONE);
-    assert_eq!(list(&mut client, &[], &[]), false);
+    assert!(!list(&mut client, &[], &[]));
 }
 
 /// Whether group `g` is listed.
@@ -208,6 +219,89 @@ fn a_consumer_that_vanishes_is_missed_after_its_session(setup: Setup) {
     let waited = started.elapsed();
     assert!(waited.as_millis() + 500 >= SESSION_MS, "after {waited:?}");
     assert!(waited < Duration::from_secs(10), "after {waited:?}");
+}
+
+/// A Kafka `ConfigResource.Type`.
+const GROUP: i8 = 32;
+
+fn an_administrator_gives_a_group_timeouts_of_its_own(setup: Setup) {
+    let options = options(setup)
+        .with("--group-consumer-min-session-timeout-ms", "1000")
+        .with("--group-consumer-min-heartbeat-interval-ms", "100");
+    let mut broker = Broker::start_with(options);
+    create_topic(&mut broker.client(), "t", 2, &[]);
+    let (mut client, mut first) = joined(&broker, "g", "one", &["t"]);
+    assert_eq!(first.interval_ms, 5000);
+    let (session, interval) = (
+        "consumer.session.timeout.ms",
+        "consumer.heartbeat.interval.ms",
+    );
+    let mut admin = broker.client();
+    assert_eq!(set(&mut admin, session, "999"), ErrorCode::INVALID_CONFIG);
+    assert_eq!(set(&mut admin, interval, "200"), ErrorCode::NONE);
+    assert_eq!(set(&mut admin, session, "1500"), ErrorCode::NONE);
+    assert_eq!(first.beat(&mut client), ErrorCode::NONE);
+    assert_eq!(first.interval_ms, 200);
+    broker.kill();
+    broker.start_again();
+    let mut client = coordinator(&broker, "g");
+    let mut second = Consumer::new("g", "two", &["t"]);
+    assert_eq!(second.join(&mut client), ErrorCode::NONE);
+    // The first is not heard of any more.
+    let started = Instant::now();
+    second.beat_until(&mut client, 2);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    let mut admin = broker.client();
+    assert_eq!(listed(&mut admin), ["g"]);
+    let described = describe_config(&mut admin, session);
+    assert_eq!(described, ("1500".to_owned(), 8));
+}
+
+fn set(admin: &mut Client, name: &str, value: &str) -> ErrorCode {
+    let config = AlterableConfig {
+        name,
+        config_operation: 0,
+        value: Some(value),
+    };
+    let request = IncrementalAlterConfigsRequest {
+        resources: vec![AlterConfigsResource {
+            resource_type: GROUP,
+            resource_name: "g",
+            configs: vec![config],
+        }],
+        validate_only: false,
+    };
+    let frame = admin.call(newest(ApiKey::IncrementalAlterConfigs), &request);
+    let response: IncrementalAlterConfigsResponse<'_> = frame.decode();
+    response.responses[0].error_code
+}
+
+/// The groups that have configs.
+fn listed(admin: &mut Client) -> Vec<String> {
+    let request = ListConfigResourcesRequest {
+        resource_types: vec![GROUP],
+    };
+    let frame = admin.call(newest(ApiKey::ListConfigResources), &request);
+    let response: ListConfigResourcesResponse<'_> = frame.decode();
+    let resources = response.config_resources.iter();
+    resources.map(|r| r.resource_name.to_string()).collect()
+}
+
+/// Value and source of a config of group `g`.
+fn describe_config(admin: &mut Client, name: &str) -> (String, i8) {
+    let request = DescribeConfigsRequest {
+        resources: vec![DescribeConfigsResource {
+            resource_type: GROUP,
+            resource_name: "g",
+            configuration_keys: Some(vec![name]),
+        }],
+        ..Default::default()
+    };
+    let frame = admin.call(newest(ApiKey::DescribeConfigs), &request);
+    let response: DescribeConfigsResponse<'_> = frame.decode();
+    let config = &response.results[0].configs[0];
+    let value = config.value.as_deref().unwrap_or_default().to_owned();
+    (value, config.config_source)
 }
 
 fn a_crash_in_mid_rebalance_gives_nobody_what_another_has(setup: Setup) {

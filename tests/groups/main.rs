@@ -12,6 +12,7 @@ mod consumers;
 mod crashes;
 mod internal_topic;
 mod many;
+mod many_consumers;
 mod members;
 mod rig;
 mod space;

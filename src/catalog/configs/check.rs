@@ -87,12 +87,12 @@ pub fn refuse_unenforced(name: &str, value: &ConfigValue) -> Result<(), String> 
     Err(reason.to_owned())
 }
 
-fn invalid(message: String) -> CatalogError {
+pub(super) fn invalid(message: String) -> CatalogError {
     CatalogError::new(ErrorKind::InvalidConfig, message)
 }
 
 /// The start of a client's text, enough to recognise it in a message.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     const SHOWN: usize = 100;
     if text.chars().count() <= SHOWN {
         return text.to_owned();

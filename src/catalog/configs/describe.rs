@@ -12,6 +12,8 @@ use super::value::ConfigKind;
 pub enum ConfigSource {
     /// The topic overrides it.
     Topic,
+    /// The group overrides it.
+    Group,
     /// The broker's configuration sets it.
     StaticBroker,
     /// Nobody sets it.
@@ -23,6 +25,7 @@ impl ConfigSource {
     pub const fn code(self) -> i8 {
         match self {
             ConfigSource::Topic => 1,
+            ConfigSource::Group => 8,
             ConfigSource::StaticBroker => 4,
             ConfigSource::Default => 5,
         }
@@ -82,7 +85,7 @@ pub(in crate::catalog) fn describe_topic(
     TOPIC_CONFIGS
         .iter()
         .filter(wanted)
-        .map(|config| entry(config, broker, overrides))
+        .map(|config| entry(config, broker, overrides, ConfigSource::Topic))
         .collect()
 }
 
@@ -90,10 +93,12 @@ pub(super) fn is_wanted(keys: Option<&[String]>, name: &str) -> bool {
     keys.is_none_or(|keys| keys.iter().any(|key| key == name))
 }
 
-fn entry(
-    config: &'static TopicConfig,
+/// One config; `own` says whose the overrides are.
+pub(super) fn entry(
+    config: &TopicConfig,
     broker: &BTreeMap<String, String>,
     overrides: &BTreeMap<String, String>,
+    own: ConfigSource,
 ) -> ConfigEntry {
     let mut synonyms = Vec::new();
     let mut add = |name, value: &str, source| {
@@ -104,7 +109,7 @@ fn entry(
         });
     };
     if let Some(value) = overrides.get(config.name) {
-        add(config.name, value, ConfigSource::Topic);
+        add(config.name, value, own);
     }
     if let Some(synonym) = config.broker {
         // The running broker's map holds defaults too; those are no one's choice.

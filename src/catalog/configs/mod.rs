@@ -8,6 +8,7 @@ mod broker;
 mod check;
 mod describe;
 mod effective;
+mod group;
 mod table;
 mod value;
 
@@ -15,12 +16,14 @@ pub use broker::{BROKER_CONFIGS, BrokerConfig, describe_broker, refuse_broker_ch
 pub use check::{check_topic_configs, refuse_unenforced};
 pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
 pub use effective::log_config;
+pub use group::{GroupTimeouts, check_group_configs};
 pub use table::{TOPIC_CONFIGS, topic_config};
 pub use value::{ConfigKind, ConfigValue, list_elements, parse};
 
 pub(super) use describe::describe_topic;
+pub(super) use group::describe_group;
 
-/// One topic config of Kafka.
+/// One config of a topic, or of a group, in Kafka.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicConfig {
     /// Kafka's name.

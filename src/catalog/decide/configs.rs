@@ -116,18 +116,20 @@ fn apply(
     Ok(())
 }
 
-fn check_distinct<'a>(mut names: impl Iterator<Item = &'a String>) -> Result<(), CatalogError> {
+pub(super) fn check_distinct<'a>(
+    mut names: impl Iterator<Item = &'a String>,
+) -> Result<(), CatalogError> {
     let mut seen = BTreeSet::new();
     match names.find(|name| !seen.insert(*name)) {
         None => Ok(()),
         Some(name) => {
-            let message = format!("The request names config {name} more than once for one topic.");
+            let message = format!("The request names config {name} more than once.");
             Err(CatalogError::new(ErrorKind::InvalidRequest, message))
         }
     }
 }
 
-fn null_value(name: &str) -> CatalogError {
+pub(super) fn null_value(name: &str) -> CatalogError {
     let message = format!("Null value not supported for config: {name}");
     CatalogError::new(ErrorKind::InvalidRequest, message)
 }

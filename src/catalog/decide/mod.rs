@@ -4,6 +4,7 @@
 mod configs;
 mod create;
 mod delete;
+mod group_configs;
 mod offsets_topic;
 mod partitions;
 
@@ -61,6 +62,9 @@ impl Catalog {
             CatalogRequest::IncrementalAlterConfigs { topics, .. } => {
                 CatalogReply::ConfigsAltered(draft.incremental_alter_configs(topics))
             }
+            CatalogRequest::AlterGroupConfigs { groups, .. } => {
+                CatalogReply::ConfigsAltered(draft.alter_group_configs(groups))
+            }
         };
         let records = if request.validate_only() {
             Vec::new()
@@ -77,7 +81,8 @@ impl CatalogRequest {
             CatalogRequest::CreateTopics { validate_only, .. }
             | CatalogRequest::CreatePartitions { validate_only, .. }
             | CatalogRequest::AlterConfigs { validate_only, .. }
-            | CatalogRequest::IncrementalAlterConfigs { validate_only, .. } => *validate_only,
+            | CatalogRequest::IncrementalAlterConfigs { validate_only, .. }
+            | CatalogRequest::AlterGroupConfigs { validate_only, .. } => *validate_only,
             CatalogRequest::AutoCreate { .. }
             | CatalogRequest::CreateOffsetsTopic
             | CatalogRequest::DeleteTopics { .. } => false,

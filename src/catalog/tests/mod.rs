@@ -4,6 +4,7 @@
 mod alter;
 mod configs;
 mod create;
+mod groups;
 mod model;
 mod offsets_topic;
 mod remove;

@@ -255,7 +255,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_record_or_an_error(
-        bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0u8..6,
+        bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0u8..7,
     ) {
         let _ = CatalogRecord::decode(&bytes);
         let likely = [&[1, kind], &bytes[..]].concat();
@@ -308,6 +308,10 @@ fn any_record() -> impl Strategy<Value = CatalogRecord> {
         (id(), 1i32..20)
             .prop_map(|(topic, partitions)| CatalogRecord::PartitionsAdded { topic, partitions }),
         (id(), configs()).prop_map(|(topic, configs)| CatalogRecord::ConfigSet { topic, configs }),
+        (".{0,12}", configs()).prop_map(|(group, configs)| CatalogRecord::GroupConfigSet {
+            group: group.as_str().into(),
+            configs,
+        }),
     ]
 }
 

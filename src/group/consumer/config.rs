@@ -29,6 +29,30 @@ impl Default for ConsumerConfig {
     }
 }
 
+impl ConsumerConfig {
+    /// The settings of one group.
+    pub fn with(self, overrides: ConsumerOverrides) -> ConsumerConfig {
+        let ConsumerOverrides {
+            session_timeout_ms,
+            heartbeat_interval_ms,
+        } = overrides;
+        ConsumerConfig {
+            session_timeout_ms: session_timeout_ms.unwrap_or(self.session_timeout_ms),
+            heartbeat_interval_ms: heartbeat_interval_ms.unwrap_or(self.heartbeat_interval_ms),
+            ..self
+        }
+    }
+}
+
+/// What is set for one group; `None` where the settings of all count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ConsumerOverrides {
+    /// Kafka: `consumer.session.timeout.ms`, milliseconds.
+    pub session_timeout_ms: Option<u64>,
+    /// Kafka: `consumer.heartbeat.interval.ms`, milliseconds.
+    pub heartbeat_interval_ms: Option<i32>,
+}
+
 /// A way to spread partitions over members.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Assignor {

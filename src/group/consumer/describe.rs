@@ -40,6 +40,8 @@ pub struct DescribedConsumer {
     pub client_host: Arc<str>,
     /// What it subscribes to.
     pub topics: BTreeSet<Arc<str>>,
+    /// What names of further topics match.
+    pub expression: Option<Arc<str>>,
     /// What it has.
     pub assignment: Vec<NamedPartitions>,
     /// What it is to have.
@@ -73,6 +75,7 @@ impl ConsumerGroup {
             client_id: member.said.client_id.clone(),
             client_host: member.said.client_host.clone(),
             topics: member.said.topics.clone(),
+            expression: member.said.expression.clone(),
             assignment: named(&member.held.assigned, topics),
             target: named(self.targets.get(id).unwrap_or(&nothing), topics),
         });

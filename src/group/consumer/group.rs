@@ -1,8 +1,9 @@
 //! One group as its records make it, and its simplest questions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::expressions::Expressions;
 use super::member::{Member, bytes_of};
 use super::record::{ConsumerChange, Epoch, What};
 use super::request::{ConsumerHeartbeat, Partitions};
@@ -27,6 +28,8 @@ pub struct ConsumerGroup {
     pub(super) statics: BTreeMap<Arc<str>, Arc<str>>,
     /// How many members subscribe to a topic.
     pub(super) subscribers: BTreeMap<Arc<str>, usize>,
+    /// What members subscribe with beside names.
+    pub(super) expressions: Expressions,
     /// Who has a partition, or has not said yet that it gave it up.
     pub(super) owners: BTreeMap<(TopicId, i32), Arc<str>>,
     /// The version of the topics that the group last looked at.
@@ -46,6 +49,7 @@ impl ConsumerGroup {
             targets: BTreeMap::new(),
             statics: BTreeMap::new(),
             subscribers: BTreeMap::new(),
+            expressions: Expressions::default(),
             owners: BTreeMap::new(),
             seen_topics: None,
         }
@@ -89,6 +93,9 @@ impl ConsumerGroup {
         for topic in &member.said.topics {
             *self.subscribers.entry(topic.clone()).or_insert(0) += 1;
         }
+        if let Some(text) = &member.said.expression {
+            self.expressions.add(text);
+        }
         for partition in member.held.all() {
             self.owners.insert(partition, id.clone());
         }
@@ -111,6 +118,9 @@ impl ConsumerGroup {
                     self.subscribers.remove(topic);
                 }
             }
+        }
+        if let Some(text) = &member.said.expression {
+            self.expressions.remove(text);
         }
         for partition in member.held.all() {
             if self.owners.get(&partition) == Some(id) {
@@ -167,12 +177,20 @@ impl ConsumerGroup {
 
     /// Whether a member subscribes to a topic.
     pub fn reads(&self, topic: &str) -> bool {
-        self.subscribers.contains_key(topic)
+        self.subscribers.contains_key(topic) || self.expressions.has_topic(topic)
     }
 
     /// Bytes of memory that it takes, about.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.expressions.bytes()
+    }
+
+    /// The topics that members subscribe to, by name or by what their names match.
+    pub(super) fn subscribed(&self) -> BTreeSet<&Arc<str>> {
+        self.subscribers
+            .keys()
+            .chain(self.expressions.topics())
+            .collect()
     }
 
     /// Its epoch; 0 before the first member.
@@ -215,6 +233,7 @@ impl ConsumerGroup {
         }
         let said = TAKE_OVER_TIMES * request.said_bytes() + SMALL_RECORDS_BYTES;
         let is_settled = request.topics.is_none()
+            && request.topic_regex.is_none()
             && request.member_epoch > 0
             && self.seen_topics == Some(topics.version())
             && self.group_epoch() == self.target_epoch;
@@ -234,11 +253,15 @@ impl ConsumerGroup {
         let counts = named
             .filter_map(|name| topics.named(name))
             .map(|(_, count)| count);
-        let partitions: usize = counts
-            .map(|count| usize::try_from(count).unwrap_or(0))
-            .sum();
+        let partitions: usize = match request.topic_regex.is_some() || self.expressions.len() > 0 {
+            // What an expression will match is not known yet.
+            true => topics.partitions(),
+            false => counts
+                .map(|count| usize::try_from(count).unwrap_or(0))
+                .sum(),
+        };
         let keys = (self.members.len() + SMALL_RECORDS) * (ids + TARGET_RECORD_BYTES);
-        TAKE_OVER_TIMES * (self.bytes + partitions * PARTITION_RECORD_BYTES) + said + keys
+        TAKE_OVER_TIMES * (self.bytes() + partitions * PARTITION_RECORD_BYTES) + said + keys
     }
 }
 

@@ -14,6 +14,7 @@ use super::request::{
 };
 use super::topics::Topics;
 use crate::base::Now;
+use crate::base::limits::GROUP_EXPRESSIONS_MAX;
 use crate::kafka::ErrorCode;
 
 /// One request or one moment: what a group may use, and what comes of it.
@@ -114,6 +115,7 @@ impl ConsumerGroup {
                 format!("The consumer group has reached its maximum capacity of {max} members."),
             ));
         }
+        self.check_expressions(request)?;
         let joins = request.member_epoch == JOINS;
         let Some(instance_id) = &request.instance_id else {
             return match self.members.get(id) {
@@ -137,6 +139,19 @@ impl ConsumerGroup {
                     .map_or(Ok(()), |member| check_epoch(member, request))
             }
         }
+    }
+
+    fn check_expressions(&self, request: &ConsumerHeartbeat) -> Result<(), Refusal> {
+        let text = request.topic_regex.as_deref().unwrap_or_default();
+        let has_room = self.expressions.len() < GROUP_EXPRESSIONS_MAX;
+        if text.is_empty() || has_room || self.expressions.has(text) {
+            return Ok(());
+        }
+        let message = format!(
+            "The members of the group subscribe with {GROUP_EXPRESSIONS_MAX} different regular \
+             expressions already."
+        );
+        Err(Refusal::new(ErrorCode::INVALID_REGULAR_EXPRESSION, message))
     }
 
     /// A static member joins whose instance is here already.
@@ -197,6 +212,7 @@ impl ConsumerGroup {
         };
         if let Some(said) = said {
             rises |= &said.topics != known.map_or(&none, |member| &member.said.topics);
+            rises |= said.expression != known.and_then(|member| member.said.expression.clone());
             self.write(step, What::Member(id.clone(), Some(said)));
         }
         let version = topics.version();
@@ -204,7 +220,8 @@ impl ConsumerGroup {
             return;
         }
         self.seen_topics = Some(version);
-        let topics_hash = super::topics::hash(self.subscribers.keys(), topics);
+        self.expressions.resolve(topics);
+        let topics_hash = super::topics::hash(self.subscribed().into_iter(), topics);
         if rises
             || self
                 .epoch

@@ -34,6 +34,8 @@ pub(super) struct Said {
     pub client_id: Arc<str>,
     pub client_host: Arc<str>,
     pub topics: BTreeSet<Arc<str>>,
+    /// Further topics, by what their names match.
+    pub expression: Option<Arc<str>>,
     pub rebalance_timeout_ms: i32,
     pub assignor: Option<Arc<str>>,
 }
@@ -79,6 +81,10 @@ impl Said {
                 None if self.is_said_again(request) => return None,
                 None => self.topics.clone(),
             },
+            expression: match &request.topic_regex {
+                Some(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+                None => self.expression.clone(),
+            },
             rebalance_timeout_ms: match request.rebalance_timeout_ms {
                 ..0 => self.rebalance_timeout_ms,
                 timeout => timeout,
@@ -93,6 +99,7 @@ impl Said {
         let same = |new: &Option<Arc<str>>, old: &Option<Arc<str>>| new.is_none() || new == old;
         same(&request.instance_id, &self.instance_id)
             && same(&request.rack_id, &self.rack_id)
+            && request.topic_regex.is_none()
             && same(&request.assignor, &self.assignor)
             && request.client_id == self.client_id
             && request.client_host == self.client_host
@@ -123,6 +130,7 @@ impl Member {
             + text(&said.instance_id)
             + text(&said.rack_id)
             + text(&said.assignor)
+            + text(&said.expression)
             + said.client_id.len()
             + said.client_host.len()
             + topics

@@ -11,12 +11,13 @@
 //! All of that is in records, in Kafka's formats (keys 3 and 5 to 8), and [`ConsumerGroup::apply`]
 //! rebuilds it. When sessions end is forgotten with the process. Topics come in as a view.
 //!
-//! Not here: subscriptions by regular expression, which are refused; and members of the classic
-//! protocol in such a group (online migration): a group changes its kind while it is empty.
+//! Not here: members of the classic protocol in such a group (online migration): a group changes
+//! its kind while it is empty.
 
 mod assign;
 mod config;
 mod describe;
+mod expressions;
 mod group;
 mod heartbeat;
 mod leave;
@@ -29,7 +30,7 @@ mod request;
 mod tests;
 mod topics;
 
-pub use config::{Assignor, Assignors, ConsumerConfig};
+pub use config::{Assignor, Assignors, ConsumerConfig, ConsumerOverrides};
 pub use describe::{DescribedConsumer, DescribedConsumerGroup, NamedPartitions};
 pub(super) use group::ConsumerGroup;
 pub(super) use heartbeat::{Step, Timer};

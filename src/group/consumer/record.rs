@@ -248,7 +248,7 @@ impl Said {
             client_id: &self.client_id,
             client_host: &self.client_host,
             subscribed_topic_names: self.topics.iter().map(|name| &**name).collect(),
-            subscribed_topic_regex: None,
+            subscribed_topic_regex: self.expression.as_deref(),
             rebalance_timeout_ms: self.rebalance_timeout_ms,
             server_assignor: self.assignor.as_deref(),
         }
@@ -265,6 +265,10 @@ impl Said {
                 .iter()
                 .map(|&name| name.into())
                 .collect(),
+            expression: value
+                .subscribed_topic_regex
+                .filter(|text| !text.is_empty())
+                .map(Arc::from),
             rebalance_timeout_ms: value.rebalance_timeout_ms,
             assignor: value.server_assignor.map(Arc::from),
         }

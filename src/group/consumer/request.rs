@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::config::{Assignor, ConsumerConfig};
+use super::expressions;
 use crate::base::TopicId;
 use crate::base::limits::GROUP_MEMBER_BYTES_MAX;
 use crate::kafka::ErrorCode;
@@ -42,7 +43,7 @@ pub struct ConsumerHeartbeat {
     pub rebalance_timeout_ms: i32,
     /// The topics it subscribes to.
     pub topics: Option<Vec<Arc<str>>>,
-    /// The expression it subscribes with (version 1); refused unless empty.
+    /// The regular expression it subscribes with (version 1); empty for none any more.
     pub topic_regex: Option<Arc<str>>,
     /// The assignor it would like.
     pub assignor: Option<Arc<str>>,
@@ -78,6 +79,7 @@ impl ConsumerHeartbeat {
         names.sum::<usize>()
             + text(&self.instance_id)
             + text(&self.rack_id)
+            + text(&self.topic_regex)
             + self.member_id.len()
             + self.client_id.len()
             + self.client_host.len()
@@ -105,19 +107,13 @@ impl ConsumerHeartbeat {
             return Err(invalid("The member says too much about itself."));
         }
         self.check_epoch()?;
-        if self
-            .topic_regex
-            .as_deref()
-            .is_some_and(|regex| !regex.is_empty())
-        {
-            return Err(Refusal::new(
-                ErrorCode::INVALID_REGULAR_EXPRESSION,
-                "This broker does not support subscriptions by regular expression; \
-                 let the client match the topics."
-                    .to_owned(),
-            ));
-        }
-        Ok(())
+        let expression = self.topic_regex.as_deref().unwrap_or_default();
+        expressions::check(expression).map_err(|why| {
+            let message = format!(
+                "SubscribedTopicRegex `{expression}` is not a valid regular expression: {why}."
+            );
+            Refusal::new(ErrorCode::INVALID_REGULAR_EXPRESSION, message)
+        })
     }
 
     /// Whether the assignor that it asks for may be asked for.

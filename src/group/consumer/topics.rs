@@ -1,7 +1,8 @@
-//! What a group needs to know of topics.
+//! What a group needs to know that others decide: topics, and what is set for the group itself.
 
 use std::sync::Arc;
 
+use super::config::ConsumerOverrides;
 use crate::base::TopicId;
 
 /// The topics there are, as the shard knows them now.
@@ -13,6 +14,12 @@ pub trait Topics {
     fn named(&self, name: &str) -> Option<(TopicId, i32)>;
     /// The name of a topic.
     fn name_of(&self, id: TopicId) -> Option<Arc<str>>;
+    /// Calls back with the name of each topic.
+    fn for_each(&self, call: &mut dyn FnMut(&Arc<str>));
+    /// How many partitions there are, all topics together.
+    fn partitions(&self) -> usize;
+    /// What is set for a group in place of the settings of all.
+    fn overrides_of(&self, group: &str) -> ConsumerOverrides;
 }
 
 /// A number that differs, as good as surely, when one of the topics came, went, got partitions

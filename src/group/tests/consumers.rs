@@ -304,3 +304,45 @@ fn memory_is_bounded() {
         "nothing is left of what was counted"
     );
 }
+
+#[test]
+fn a_group_may_have_timeouts_of_its_own() {
+    let of = |request: ConsumerHeartbeat| ConsumerHeartbeat {
+        group_id: PATIENT.into(),
+        ..request
+    };
+    let mut rig = Rig::new();
+    let reply = beat(&mut rig, of(joins("a")));
+    assert_eq!(reply.heartbeat_interval_ms, 1234);
+    for _ in 0..2 {
+        rig.pass(99_000);
+        let reply = beat(&mut rig, of(beats("a", 1)));
+        assert_eq!(reply.error, ErrorCode::NONE);
+        rig.restart();
+    }
+    rig.pass(101_000);
+    let reply = beat(&mut rig, of(beats("a", 1)));
+    assert_eq!(reply.error, ErrorCode::UNKNOWN_MEMBER_ID);
+}
+
+#[test]
+fn a_heartbeat_that_changes_nothing_asks_for_no_room() {
+    let mut rig = Rig::new();
+    beat(&mut rig, joins("a"));
+    let room = |rig: &Rig, request| {
+        let request = GroupRequest::ConsumerHeartbeat(request);
+        rig.coordinator.record_bytes_max(&request, &OneTopic)
+    };
+    assert_eq!(room(&rig, beats("a", 1)), 0);
+    for says_more in [joins("a"), beats("a", -1), beats("b", 1)] {
+        assert!(room(&rig, says_more) > 0);
+    }
+    let moves = ConsumerHeartbeat {
+        client_host: "/10.0.0.1".into(),
+        ..beats("a", 1)
+    };
+    assert!(room(&rig, moves) > 0);
+    // Until it has looked at the topics again, it may find others.
+    rig.restart();
+    assert!(room(&rig, beats("a", 1)) > 0);
+}

@@ -12,6 +12,8 @@ use crate::kafka::batch::HEADER_BYTES;
 
 /// The group of most tests.
 pub const G: &str = "g";
+/// A group whose members may be silent for longer.
+pub const PATIENT: &str = "patient";
 /// Session and rebalance timeout of most members, milliseconds.
 pub const SESSION_MS: i32 = 10_000;
 pub const REBALANCE_MS: i32 = 60_000;
@@ -28,6 +30,21 @@ impl Topics for OneTopic {
     }
     fn name_of(&self, id: TopicId) -> Option<Arc<str>> {
         (id == TopicId([1; 16])).then(|| "t".into())
+    }
+    fn for_each(&self, call: &mut dyn FnMut(&Arc<str>)) {
+        call(&"t".into());
+    }
+    fn partitions(&self) -> usize {
+        2
+    }
+    fn overrides_of(&self, group: &str) -> ConsumerOverrides {
+        match group {
+            PATIENT => ConsumerOverrides {
+                session_timeout_ms: Some(100_000),
+                heartbeat_interval_ms: Some(1234),
+            },
+            _ => ConsumerOverrides::default(),
+        }
     }
 }
 
@@ -132,7 +149,7 @@ impl Rig {
     /// Another process goes on from the log.
     pub fn restart(&mut self) {
         self.coordinator = replayed(self.config, &self.log);
-        self.coordinator.on_recovered(self.now);
+        self.coordinator.on_recovered(self.now, &OneTopic);
         self.answers.clear();
     }
 

@@ -1,4 +1,4 @@
-//! What configs can belong to (Kafka's `ConfigResource.Type`). Here topics and brokers
+//! What configs can belong to (Kafka's `ConfigResource.Type`). Here topics, brokers and groups
 //! have some; the other kinds come with features that are not served.
 
 use std::borrow::Cow;
@@ -38,7 +38,6 @@ pub fn refuse_type(resource_type: i8) -> Verdict {
     let message = match resource_type {
         BROKER_LOGGER => "Log levels are set by --log-level, for the whole broker.",
         CLIENT_METRICS => "This broker has no subscriptions to client metrics.",
-        GROUP => "This broker has no configs of groups.",
         _ => {
             return invalid(format!(
                 "There are no config resources of type {resource_type}."
@@ -74,7 +73,7 @@ mod tests {
 
     #[test]
     fn other_kinds_have_no_configs() {
-        for kind in [0, 1, BROKER_LOGGER, CLIENT_METRICS, GROUP, -1, i8::MAX] {
+        for kind in [0, 1, BROKER_LOGGER, CLIENT_METRICS, -1, i8::MAX] {
             assert_eq!(refuse_type(kind).0, ErrorCode::INVALID_REQUEST);
         }
     }

@@ -105,7 +105,7 @@ fn member(member: &DescribedConsumer) -> Member<'_> {
         client_id: Cow::Borrowed(&*member.client_id),
         client_host: Cow::Borrowed(&*member.client_host),
         subscribed_topic_names: topics.map(|name| Cow::Borrowed(&**name)).collect(),
-        subscribed_topic_regex: None,
+        subscribed_topic_regex: text(&member.expression),
         assignment: assignment(&member.assignment),
         target_assignment: assignment(&member.target),
         member_type: MEMBER_TYPE_CONSUMER,

@@ -1,8 +1,7 @@
 //! ConsumerGroupHeartbeat (68), versions 0-1: joins, stays in and leaves a group whose coordinator
 //! assigns (KIP-848). What the answer says is on the disk.
 //!
-//! - 1: the consumer makes its own member id (KIP-1082); subscriptions by regular expression,
-//!   which are INVALID_REGULAR_EXPRESSION here.
+//! - 1: the consumer makes its own member id (KIP-1082); subscriptions by regular expression.
 //! - Who says that it has more partitions than there can be is INVALID_REQUEST.
 
 use std::borrow::Cow;

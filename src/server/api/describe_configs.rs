@@ -1,4 +1,4 @@
-//! DescribeConfigs (32), versions 1-4: the configs of topics and brokers, from any shard.
+//! DescribeConfigs (32), versions 1-4: the configs of topics, brokers and groups, from any shard.
 //!
 //! - A null or empty list of keys asks for all; unknown keys are passed over, as in Kafka.
 //! - Synonyms and documentation are told if asked for (KIP-226, KIP-569).
@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::changing::Verdict;
-use super::config_resource::{self, BROKER, TOPIC};
+use super::config_resource::{self, BROKER, GROUP, TOPIC};
 use crate::base::ShardId;
 use crate::catalog::configs::{self, ConfigEntry, ConfigSynonym, TOPIC_CONFIGS};
 use crate::catalog::{self, Catalog};
@@ -76,6 +76,7 @@ fn entries(
     match resource.resource_type {
         TOPIC => topic_entries(catalog, resource.resource_name, keys.as_ref()),
         BROKER => broker_entries(broker, resource.resource_name, keys.as_ref()),
+        GROUP => group_entries(catalog, resource.resource_name, keys.as_ref()),
         other => Err(config_resource::refuse_type(other)),
     }
 }
@@ -109,6 +110,20 @@ fn broker_entries(
     let node = config_resource::node(broker, name)?;
     let values = broker.settings.kafka_configs_of(ShardId(node));
     let mut entries = configs::describe_broker(&values, None);
+    entries.retain(|entry| keys.is_none_or(|keys| keys.contains(&*entry.name)));
+    Ok(entries)
+}
+
+/// The group need not be there, as in Kafka.
+fn group_entries(
+    catalog: &Catalog,
+    name: &str,
+    keys: Option<&HashSet<&str>>,
+) -> Result<Vec<ConfigEntry>, Verdict> {
+    if name.is_empty() {
+        return Err(config_resource::invalid("This is no name of a group."));
+    }
+    let mut entries = catalog.describe_group_configs(name, None);
     entries.retain(|entry| keys.is_none_or(|keys| keys.contains(&*entry.name)));
     Ok(entries)
 }
@@ -185,7 +200,9 @@ mod tests {
             resource(BROKER, "", None),
             resource(BROKER, "2", None),
             resource(BROKER, "x", None),
-            resource(config_resource::GROUP, "g", None),
+            resource(GROUP, "g", None),
+            resource(GROUP, "", None),
+            resource(config_resource::CLIENT_METRICS, "c", None),
             resource(TOPIC, "t", Some(&["retention.ms"])),
         ];
         let request = DescribeConfigsRequest {
@@ -201,7 +218,9 @@ mod tests {
             ("", ErrorCode::NONE, false),
             ("2", invalid, false),
             ("x", invalid, false),
-            ("g", invalid, false),
+            ("g", ErrorCode::NONE, true),
+            ("", invalid, false),
+            ("c", invalid, false),
         ];
         let results = described(&request);
         let told: Vec<_> = results

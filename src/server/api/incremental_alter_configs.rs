@@ -1,9 +1,10 @@
-//! IncrementalAlterConfigs (44), versions 0-1: changes single overrides of topics
+//! IncrementalAlterConfigs (44), versions 0-1: changes single overrides of topics and groups
 //! (KIP-339): set, delete, append to a list, subtract from one. Otherwise as
 //! [`alter_configs`](super::alter_configs).
 
 use super::alter_configs::Altering;
-use crate::catalog::{CatalogRequest, ConfigOp, IncrementalAlterTopic};
+use super::config_resource::{GROUP, TOPIC};
+use crate::catalog::{AlterGroup, CatalogRequest, ConfigOp, IncrementalAlterTopic};
 use crate::kafka::frame::RequestHeader;
 use crate::kafka::messages::incremental_alter_configs::{
     AlterConfigsResource, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
@@ -18,15 +19,18 @@ pub async fn handle<'a>(
 ) -> IncrementalAlterConfigsResponse<'a> {
     let resources = request.resources.iter();
     let altering = Altering::new(resources.map(|r| (r.resource_type, r.resource_name)));
-    let change = |topics| CatalogRequest::IncrementalAlterConfigs {
-        topics,
-        validate_only: request.validate_only,
+    let validate_only = request.validate_only;
+    let topics = altering.of(TOPIC, &request.resources).map(alter_topic);
+    let topics = CatalogRequest::IncrementalAlterConfigs {
+        topics: topics.collect(),
+        validate_only,
     };
-    let topics: Vec<_> = altering
-        .topics(&request.resources)
-        .map(alter_topic)
-        .collect();
-    let responses = altering.carry_out(services, topics, change).await;
+    let groups = altering.of(GROUP, &request.resources).map(alter_group);
+    let groups = CatalogRequest::AlterGroupConfigs {
+        groups: groups.collect(),
+        validate_only,
+    };
+    let responses = altering.carry_out(services, topics, groups).await;
     IncrementalAlterConfigsResponse {
         responses,
         ..Default::default()
@@ -34,15 +38,27 @@ pub async fn handle<'a>(
 }
 
 fn alter_topic(resource: &AlterConfigsResource<'_>) -> IncrementalAlterTopic {
+    IncrementalAlterTopic {
+        name: resource.resource_name.to_owned(),
+        ops: ops(resource),
+    }
+}
+
+fn alter_group(resource: &AlterConfigsResource<'_>) -> AlterGroup {
+    AlterGroup {
+        name: resource.resource_name.to_owned(),
+        replaces: false,
+        ops: ops(resource),
+    }
+}
+
+fn ops(resource: &AlterConfigsResource<'_>) -> Vec<ConfigOp> {
     let ops = resource.configs.iter().map(|config| ConfigOp {
         name: config.name.to_owned(),
         op: config.config_operation,
         value: config.value.map(str::to_owned),
     });
-    IncrementalAlterTopic {
-        name: resource.resource_name.to_owned(),
-        ops: ops.collect(),
-    }
+    ops.collect()
 }
 
 #[cfg(test)]

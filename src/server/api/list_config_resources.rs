@@ -1,5 +1,5 @@
-//! ListConfigResources (74), versions 0-1 (KIP-1142): the topics and the brokers. There
-//! are no groups, client metrics or log levels with configs here, so none are listed.
+//! ListConfigResources (74), versions 0-1 (KIP-1142): the topics, the brokers, and the groups that
+//! have configs. There are no client metrics or log levels with configs here, so none are listed.
 //!
 //! - 0 knows client metrics alone (KIP-1000), so it lists nothing.
 //! - 1: no types ask for all; one that Kafka does not know is UNSUPPORTED_VERSION.
@@ -61,6 +61,10 @@ fn response(
         let nodes = broker.nodes.iter();
         nodes.for_each(|node| add(node.id.to_string(), BROKER));
     }
+    if wanted(GROUP) {
+        let groups = catalog.groups_with_configs();
+        groups.for_each(|group| add(group.to_string(), GROUP));
+    }
     ListConfigResourcesResponse {
         config_resources,
         ..Default::default()
@@ -70,14 +74,30 @@ fn response(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{AlterGroup, CatalogRequest, ConfigOp};
     use crate::config::Topology;
     use crate::server::api::testing;
 
     #[test]
     fn topics_and_brokers() {
         let broker = testing::broker(Topology::PerCore, 2);
-        let catalog = testing::catalog(&[("t", 1)]);
-        let all: &[_] = &[("t", TOPIC), ("0", BROKER), ("1", BROKER)];
+        let mut catalog = testing::catalog(&[("t", 1)]);
+        let set = ConfigOp {
+            name: "consumer.session.timeout.ms".to_owned(),
+            value: Some("50000".to_owned()),
+            ..ConfigOp::default()
+        };
+        let group = AlterGroup {
+            name: "g".to_owned(),
+            replaces: false,
+            ops: vec![set],
+        };
+        let request = CatalogRequest::AlterGroupConfigs {
+            groups: vec![group],
+            validate_only: false,
+        };
+        testing::change(&mut catalog, &request);
+        let all: &[_] = &[("t", TOPIC), ("0", BROKER), ("1", BROKER), ("g", GROUP)];
         for (version, types, expected) in [
             (0, &[][..], &[][..]),
             (1, &[], all),

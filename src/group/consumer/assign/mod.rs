@@ -15,6 +15,8 @@ use super::request::Partitions;
 use super::topics::Topics;
 use crate::base::TopicId;
 
+/// Names and expression of a member.
+type Subscription<'a> = (&'a BTreeSet<Arc<str>>, Option<&'a str>);
 /// The topics that a member reads.
 type TopicIds = BTreeSet<TopicId>;
 
@@ -79,23 +81,24 @@ impl ConsumerGroup {
 
     fn candidates<'a>(&'a self, topics: &dyn Topics, counts: &mut Counts) -> Vec<Candidate<'a>> {
         let mut ids = BTreeMap::new();
-        for name in self.subscribers.keys() {
+        for name in self.subscribed() {
             if let Some((id, partitions)) = topics.named(name) {
                 counts.insert(id, partitions);
                 ids.insert(name, id);
             }
         }
         // Members mostly say the same as the one before.
-        let mut last: Option<(&BTreeSet<Arc<str>>, Rc<TopicIds>)> = None;
+        let mut last: Option<(Subscription<'_>, Rc<TopicIds>)> = None;
         let members = self.members.iter().map(|(id, member)| {
-            let said = &member.said.topics;
+            let said = (&member.said.topics, member.said.expression.as_deref());
             let topics = match &last {
                 Some((before, topics)) if *before == said => topics.clone(),
-                _ => Rc::new(
-                    said.iter()
-                        .filter_map(|name| ids.get(name).copied())
-                        .collect(),
-                ),
+                _ => {
+                    let matched = said.1.into_iter();
+                    let matched = matched.flat_map(|text| self.expressions.topics_of(text));
+                    let names = said.0.iter().chain(matched);
+                    Rc::new(names.filter_map(|name| ids.get(name).copied()).collect())
+                }
             };
             last = Some((said, topics.clone()));
             Candidate {

@@ -19,6 +19,7 @@ fn said() -> Said {
         client_id: "c".into(),
         client_host: "/h".into(),
         topics: ["t".into(), "u".into()].into(),
+        expression: Some("v.*".into()),
         rebalance_timeout_ms: 60_000,
         assignor: Some("range".into()),
     }
@@ -65,8 +66,9 @@ fn golden() -> Vec<(What, Vec<u8>, Vec<u8>)> {
             key(5, true),
             [
                 &[
-                    0, 0, 2, b'i', 0, 2, b'c', 3, b'/', b'h', 3, 2, b't', 2, b'u', 0,
+                    0, 0, 2, b'i', 0, 2, b'c', 3, b'/', b'h', 3, 2, b't', 2, b'u',
                 ][..],
+                &[4, b'v', b'.', b'*'],
                 &[0, 0, 0xea, 0x60, 6, b'r', b'a', b'n', b'g', b'e', 0],
             ]
             .concat(),
