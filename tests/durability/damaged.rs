@@ -431,10 +431,10 @@ fn a_read_only_data_directory_is_refused(setup: Setup) {
         &template.dir.path().join("data"),
         &file_system.path().join("data"),
     );
+    let broker = Broker::stopped_in(file_system.path(), small(setup));
     if !file_system.make_read_only() {
         return;
     }
-    let broker = Broker::stopped_in(file_system.path(), small(setup));
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut copy = Copy { broker, _dir: dir };
     let message = copy.refused();
