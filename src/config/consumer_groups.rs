@@ -82,37 +82,39 @@ impl ConsumerGroupSettings {
         names.into_iter().zip(values)
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), ConfigError> {
         let ranges = [
             (
+                "group-consumer-session-timeout-ms",
                 "session-timeout",
                 self.session_timeout_ms,
                 self.min_session_timeout_ms,
                 self.max_session_timeout_ms,
             ),
             (
+                "group-consumer-heartbeat-interval-ms",
                 "heartbeat-interval",
                 self.heartbeat_interval_ms,
                 self.min_heartbeat_interval_ms,
                 self.max_heartbeat_interval_ms,
             ),
         ];
-        for (name, value, min, max) in ranges {
+        for (key, name, value, min, max) in ranges {
             if !(min..=max).contains(&value) {
-                return Err(format!(
-                    "group-consumer-{name}-ms = {value} is not from \
-                     group-consumer-min-{name}-ms = {min} to group-consumer-max-{name}-ms = {max}"
-                ));
+                let reason = format!(
+                    "that is not from group-consumer-min-{name}-ms = {min} to \
+                     group-consumer-max-{name}-ms = {max}"
+                );
+                return Err(ConfigError::unfit(key, value, reason));
             }
         }
         let (interval, session) = (self.heartbeat_interval_ms, self.session_timeout_ms);
-        match interval < session {
-            true => Ok(()),
-            false => Err(format!(
-                "group-consumer-heartbeat-interval-ms = {interval} is not below \
-                 group-consumer-session-timeout-ms = {session}"
-            )),
+        if interval < session {
+            return Ok(());
         }
+        let reason = format!("that is not below group-consumer-session-timeout-ms = {session}");
+        let key = "group-consumer-heartbeat-interval-ms";
+        Err(ConfigError::unfit(key, interval, reason))
     }
 }
 
@@ -169,7 +171,7 @@ impl ConsumerGroupLayer {
             max_size: size.unwrap_or(defaults.max_size),
             assignors: self.assignors.unwrap_or(defaults.assignors),
         };
-        settings.check().map_err(ConfigError::Unfit)?;
+        settings.check()?;
         Ok(settings)
     }
 }

@@ -398,9 +398,9 @@ fn timeouts_of_consumer_groups_fit_each_other() {
     let least_session = ("group-consumer-min-session-timeout-ms", "1");
     let least_interval = ("group-consumer-min-heartbeat-interval-ms", "1");
     let table: [(&[(&str, &str)], &str); 4] = [
-        (&[session], "4000 is not from"),
-        (&[interval], "1000 is not from"),
-        (&[session, least_session], "5000 is not below"),
+        (&[session], "4000: that is not from"),
+        (&[interval], "1000: that is not from"),
+        (&[session, least_session], "5000: that is not below"),
         (&[("group-consumer-session-timeout-ms", "60001")], "60001"),
     ];
     for (given, reason) in table {
