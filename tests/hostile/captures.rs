@@ -35,6 +35,7 @@ pub fn all(topic_id: TopicId) -> Vec<Capture> {
     configs(&mut captures);
     cluster(&mut captures, topic_id);
     groups::members(&mut captures);
+    groups::consumers(&mut captures, topic_id);
     groups::offsets(&mut captures, topic_id);
     groups::admin(&mut captures);
     for &api in ApiKey::ALL {

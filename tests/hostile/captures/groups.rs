@@ -1,6 +1,12 @@
 //! Requests about groups: of one that is not there, so nobody waits for anybody.
 
+use std::borrow::Cow;
+
 use corelane::base::TopicId;
+use corelane::kafka::messages::consumer_group_describe::ConsumerGroupDescribeRequest;
+use corelane::kafka::messages::consumer_group_heartbeat::{
+    ConsumerGroupHeartbeatRequest, TopicPartitions,
+};
 use corelane::kafka::messages::delete_groups::DeleteGroupsRequest;
 use corelane::kafka::messages::describe_groups::DescribeGroupsRequest;
 use corelane::kafka::messages::find_coordinator::FindCoordinatorRequest;
@@ -72,6 +78,31 @@ pub(super) fn members(captures: &mut Vec<Capture>) {
         }],
     };
     add(captures, &leave);
+}
+
+/// Those of groups whose coordinator assigns.
+pub(super) fn consumers(captures: &mut Vec<Capture>, topic_id: TopicId) {
+    let heartbeat = ConsumerGroupHeartbeatRequest {
+        group_id: GROUP,
+        member_id: MEMBER,
+        member_epoch: 5,
+        instance_id: Some("instance"),
+        rack_id: Some("rack"),
+        rebalance_timeout_ms: 10_000,
+        subscribed_topic_names: Some(vec![TOPIC]),
+        subscribed_topic_regex: Some("capt.*"),
+        server_assignor: Some("range"),
+        topic_partitions: Some(vec![TopicPartitions {
+            topic_id,
+            partitions: Cow::Borrowed(&[0, 1]),
+        }]),
+    };
+    add(captures, &heartbeat);
+    let describe = ConsumerGroupDescribeRequest {
+        group_ids: vec![GROUP],
+        include_authorized_operations: true,
+    };
+    add(captures, &describe);
 }
 
 pub(super) fn offsets(captures: &mut Vec<Capture>, topic_id: TopicId) {
