@@ -19,8 +19,9 @@ use crate::wal::{Recovered, WalConfig};
 /// A WAL's budget is divided into this many segments, within the limits of their size.
 const SEGMENTS_PER_WAL: u64 = 64;
 /// What of a shard's memory goes to the tail and to what sockets are read into, in eighths.
-/// Reads from the WAL, requests that fit no chunk and responses have one each; the last one is
-/// for the index, the producers, the connections and the program.
+/// Reads from the WAL, requests that fit no chunk and responses have one each. The last one is for
+/// the index, the producers, the connections and the program, and lookups by time, which are few and
+/// short, may use it too. What groups may have (see `GROUP_MEMORY_PART`) is kept from nobody.
 const TAIL_AND_CHUNKS_EIGHTHS: u64 = 4;
 
 /// The index's part of a shard's memory before it takes from the tail's: half of what is left.

@@ -20,7 +20,8 @@ use crate::common::random::Random;
 use crate::small_fs::SmallFileSystem;
 
 matrix! {
-    every pair: a_refused_idempotent_batch_can_be_sent_again, a_full_file_system_is_survived;
+    every pair: a_refused_idempotent_batch_can_be_sent_again, a_full_file_system_is_survived,
+        a_used_up_budget_holds_producers_back;
     every value: a_used_up_budget_refuses_and_keeps_and_goes_on_after_deletion,
         retention_makes_room_by_itself,
         no_batch_overtakes_the_first_of_its_producer_that_was_refused;
@@ -44,8 +45,19 @@ fn batch_at(partition: i32, offset: i64) -> Bytes {
 
 /// Appends without much patience on the broker's side.
 fn try_produce(client: &mut Client, topic: &str, partition: i32, batch: Bytes) -> Produced {
+    produce_within(client, topic, partition, batch, Duration::from_millis(50))
+}
+
+/// Appends with as much patience of the client as it says.
+fn produce_within(
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    batch: Bytes,
+    timeout: Duration,
+) -> Produced {
     let mut request = produce_request(topic, partition, batch);
-    request.timeout_ms = 50;
+    request.timeout_ms = timeout.as_millis() as i32;
     produced(&client.call(PRODUCE_BY_NAME, &request))
 }
 
@@ -99,6 +111,38 @@ fn check_kept(
     for (found, sent) in found.iter().zip(acknowledged) {
         assert_eq!(found.bytes[KEPT_START..], sent[KEPT_START..]);
     }
+}
+
+/// One request waits for room as long as its client would, and is served when there is some.
+fn a_used_up_budget_holds_producers_back(setup: Setup) {
+    const PATIENCE: Duration = Duration::from_millis(700);
+    // What is forwarded from another shard is told at once.
+    let options = Options {
+        cores: 1,
+        ..small(setup)
+    };
+    let mut broker = Broker::start_with(options);
+    let mut client = broker.client();
+    create_topic(&mut client, "full", 1, &[]);
+    let kept = fill(&mut client, "full", 0).len() as i64;
+    let began = Instant::now();
+    let refused = produce_within(&mut client, "full", 0, batch_at(0, kept), PATIENCE);
+    assert_eq!(refused.error, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert!(began.elapsed() >= PATIENCE, "{:?}", began.elapsed());
+
+    let mut other = broker.client();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let patience = Duration::from_secs(5);
+            produce_within(&mut client, "full", 0, batch_at(0, kept), patience)
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!waiting.is_finished(), "it waits");
+        assert_eq!(delete_records(&mut other, "full", 0, kept), Ok(kept));
+        let answer = waiting.join().unwrap();
+        assert_eq!((answer.error, answer.base_offset), (ErrorCode::NONE, kept));
+    });
+    broker.stop();
 }
 
 fn a_used_up_budget_refuses_and_keeps_and_goes_on_after_deletion(setup: Setup) {

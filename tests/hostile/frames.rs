@@ -10,6 +10,7 @@ use corelane::kafka::reader::Reader;
 
 use super::bystander::Bystander;
 use super::captures;
+use super::gauge::Gauge;
 use crate::common::broker::Broker;
 use crate::common::client::Client;
 use crate::common::matrix::{Setup, matrix};
@@ -40,6 +41,7 @@ fn assert_closes(broker: &Broker, bytes: &[u8], what: &str) {
 
 fn impossible_lengths_close_the_connection(setup: Setup) {
     let mut broker = setup.start();
+    let gauge = Gauge::start(&broker);
     let bystander = Bystander::start(&broker, 100);
     let too_long = 100 * 1024 * 1024 + 1;
     let lengths = [i32::MIN, -1000, -1, 0, 1, 9, too_long, i32::MAX];
@@ -48,6 +50,7 @@ fn impossible_lengths_close_the_connection(setup: Setup) {
         assert_closes(&broker, &bytes, &format!("length {length}"));
     }
     bystander.finish();
+    gauge.finish("impossible lengths");
     broker.assert_running();
     // A line for each, as there is no flood yet.
     let said = broker.log();
@@ -114,6 +117,7 @@ fn an_unknown_version_of_api_versions_is_answered_in_version_0(setup: Setup) {
 
 fn garbage_closes_the_connection(setup: Setup) {
     let mut broker = setup.start();
+    let gauge = Gauge::start(&broker);
     let bystander = Bystander::start(&broker, 100);
     let began = Instant::now();
     let http = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -141,6 +145,7 @@ fn garbage_closes_the_connection(setup: Setup) {
         client.read_to_end();
     }
     bystander.finish();
+    gauge.finish("garbage");
     broker.assert_running();
     // Ten lines at once and one a second on each shard.
     let seconds = began.elapsed().as_secs() as usize + 1;

@@ -7,6 +7,7 @@ use rustix::net::sockopt;
 
 use super::bystander::Bystander;
 use super::captures;
+use super::gauge::Gauge;
 use crate::common::batches::one;
 use crate::common::broker::{Broker, Options};
 use crate::common::client::Client;
@@ -47,6 +48,7 @@ fn connections_that_never_send_cost_little(setup: Setup) {
 fn requests_left_in_the_middle_hinder_nobody(setup: Setup) {
     let mut broker = setup.start();
     let topic_id = create_topic(&mut broker.client(), captures::TOPIC, 2, &[]);
+    let gauge = Gauge::start(&broker);
     let bystander = Bystander::start(&broker, 100);
     let mut left = Vec::new();
     for capture in captures::ends(topic_id) {
@@ -60,6 +62,7 @@ fn requests_left_in_the_middle_hinder_nobody(setup: Setup) {
     println!("{} requests left in the middle", left.len());
     std::thread::sleep(Duration::from_millis(500));
     bystander.finish();
+    gauge.finish("requests left in the middle");
     // Half of them go away without a word.
     left.iter()
         .step_by(2)

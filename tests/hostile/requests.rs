@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bystander::Bystander;
 use super::captures::{self, Capture};
+use super::gauge::Gauge;
 use crate::common::broker::Broker;
 use crate::common::client::Client;
 use crate::common::matrix::{Setup, matrix};
@@ -56,6 +57,7 @@ fn valid_requests_are_answered(setup: Setup) {
 
 fn a_request_cut_short_at_any_byte_closes_its_connection(setup: Setup) {
     let (mut broker, topic_id) = start(setup);
+    let gauge = Gauge::start(&broker);
     let bystander = Bystander::start(&broker, 100);
     let address = broker.address(0);
     let cuts = each(&captures::all(topic_id), |capture| {
@@ -76,6 +78,7 @@ fn a_request_cut_short_at_any_byte_closes_its_connection(setup: Setup) {
     });
     println!("{cuts} cuts");
     bystander.finish();
+    gauge.finish("requests that are cut short");
     broker.assert_running();
 }
 

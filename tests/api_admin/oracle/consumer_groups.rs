@@ -73,7 +73,7 @@ pub fn describe(world: &mut World, version: i16) {
     let member = &described.members[0];
     assert_eq!(member.client_id.as_str(), "oracle");
     assert_eq!(member.rack_id, Some(text("rack")));
-    assert_eq!(member.subscribed_topic_names, [world.topic.clone()]);
+    assert_eq!(member.subscribed_topic_names, vec![world.topic.clone()]);
     let given = &member.assignment.topic_partitions[0];
     assert_eq!(given.topic_id, world.created.topic_id);
     assert_eq!(given.topic_name, world.topic);

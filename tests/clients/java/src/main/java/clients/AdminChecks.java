@@ -7,6 +7,7 @@ import static clients.Checks.refused;
 import static clients.Scenario.PARTITIONS;
 import static clients.Scenario.RECORDS;
 
+import java.lang.reflect.Field;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -37,6 +38,7 @@ import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.ElectionNotNeededException;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.InvalidPartitionsException;
@@ -48,6 +50,11 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** What an operator does through the Admin client. The topics of the data checks are looked at from the outside. */
 final class AdminChecks {
+    /** What the client's list has and the broker of Kafka 4.2 has not: newer, or gone with Kafka 4. */
+    private static final Set<String> NOT_OF_4_2 = Set.of(
+        "errors.deadletterqueue.group.enable", "max.decompressed.message.bytes", "message.downconversion.enable",
+        "remote.copy.lag.bytes", "remote.copy.lag.ms");
+
     private final Admin admin;
     private DataChecks data;
 
@@ -62,6 +69,7 @@ final class AdminChecks {
         checks.run("describe log dirs", this::describeLogDirs);
         checks.run("delete records", this::deleteRecords);
         checks.run("configs", this::configs);
+        checks.run("every config of topics", this::everyConfig);
         checks.run("config resources", this::configResources);
         checks.run("more partitions", this::morePartitions);
         checks.run("leaders and reassignments", this::leadersAndReassignments);
@@ -214,6 +222,17 @@ final class AdminChecks {
         refused(InvalidConfigurationException.class, () -> alter(resource, "retention.ms", "soon", AlterConfigOp.OpType.SET));
         ConfigResource absent = new ConfigResource(ConfigResource.Type.TOPIC, Scenario.topic("absent"));
         refused(UnknownTopicOrPartitionException.class, () -> config(absent, "retention.ms"));
+    }
+
+    private void everyConfig() throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, Scenario.topic("configs"));
+        Config described = done(admin.describeConfigs(List.of(resource)).all()).get(resource);
+        Set<String> known = described.entries().stream().map(ConfigEntry::name).collect(Collectors.toSet());
+        for (Field field : TopicConfig.class.getFields()) {
+            if (field.getName().endsWith("_CONFIG") && !NOT_OF_4_2.contains(field.get(null))) {
+                holds(known.contains(field.get(null)), field.get(null) + " is known");
+            }
+        }
     }
 
     private void configResources() throws Exception {
