@@ -18,7 +18,7 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(5);
 /// The machine may have become busier meanwhile, with the hostile clients themselves at least.
 const TIMES_MAX: u32 = 10;
 /// What half of the round trips may take in any case.
-const MEDIAN_MAX: Duration = Duration::from_millis(20);
+const MEDIAN_MAX: Duration = Duration::from_millis(50);
 /// What nineteen of twenty may take in any case.
 const MOST_MAX: Duration = Duration::from_millis(250);
 /// Round trips before the others come.

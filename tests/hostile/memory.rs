@@ -123,7 +123,7 @@ fn consumers_that_never_read_their_responses(setup: Setup) {
     println!("100 MB read beside 16 stalled consumers in {took:.1?}");
     assert!(took < Duration::from_secs(20), "100 MB took {took:?}");
     bystander.finish();
-    gauge.finish("consumers that never read");
+    gauge.finish_with("consumers that never read", BESIDE_SMALL_SHARES_MIB);
     drop(stalled);
     broker.stop();
 }
@@ -394,7 +394,7 @@ fn consumers_that_are_far_behind_everywhere(setup: Setup) {
             });
         }
     });
-    gauge.finish("consumers far behind");
+    gauge.finish_with("consumers far behind", BESIDE_SMALL_SHARES_MIB);
     broker.stop();
 }
 
@@ -427,7 +427,10 @@ fn consumers_of_all_shards_that_are_far_behind(setup: Setup) {
             scope.spawn(move || read_wide(&mut client, PARTITIONS, COUNT));
         }
     });
-    gauge.finish("consumers of all shards far behind");
+    gauge.finish_with(
+        "consumers of all shards far behind",
+        BESIDE_SMALL_SHARES_MIB,
+    );
     broker.stop();
 }
 
