@@ -92,9 +92,18 @@ fn check_one(
     text: &str,
 ) -> Result<(), String> {
     let value = parse(config, text)?.number();
-    let Some((synonym, value)) = config.broker.zip(value) else {
-        return Ok(());
-    };
+    let bounded = config.broker.zip(value);
+    bounded.map_or(Ok(()), |(synonym, value)| {
+        check_bounds(broker, synonym, value)
+    })
+}
+
+/// Checks a value against the broker's least and most.
+fn check_bounds(
+    broker: &BTreeMap<String, String>,
+    synonym: &str,
+    value: i64,
+) -> Result<(), String> {
     let bound = |which: &str| {
         let name = synonym.replace("group.consumer.", &format!("group.consumer.{which}."));
         let bound = broker.get(&name)?.parse::<i64>().ok()?;

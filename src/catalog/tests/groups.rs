@@ -74,6 +74,9 @@ fn groups_have_configs_whether_they_are_there_or_not() {
     let third = group("g", true, &[(INTERVAL, 0, Some("7000"))]);
     assert_eq!(alter(&mut bench, vec![third], false), [0]);
     assert_eq!(timeouts(&bench, "g"), (None, Some(7000)));
+    let again = group("g", false, &[(INTERVAL, 0, Some("7000"))]);
+    assert_eq!(alter(&mut bench, vec![again], false), [0], "nothing new");
+    assert_eq!(ConfigSource::Group.code(), 8, "DYNAMIC_GROUP_CONFIG");
     let described = bench.catalog.describe_group_configs("g", None);
     let told: Vec<_> = described
         .iter()

@@ -326,6 +326,28 @@ fn a_group_may_have_timeouts_of_its_own() {
 }
 
 #[test]
+fn who_is_no_member_reads_offsets_without_an_epoch() {
+    let mut rig = Rig::new();
+    let joins = ConsumerHeartbeat {
+        assignor: Some("range".into()),
+        ..joins("a")
+    };
+    assert_eq!(beat(&mut rig, joins).error, ErrorCode::NONE);
+    for (member_epoch, error) in [(-1, ErrorCode::NONE), (1, ErrorCode::UNKNOWN_MEMBER_ID)] {
+        let request = FetchOffsetsRequest {
+            group_id: G.into(),
+            member_id: None,
+            member_epoch,
+            topics: None,
+        };
+        let GroupReply::FetchOffsets(reply) = rig.call(GroupRequest::FetchOffsets(request)) else {
+            panic!("another reply");
+        };
+        assert_eq!(reply.error, error);
+    }
+}
+
+#[test]
 fn a_heartbeat_that_changes_nothing_asks_for_no_room() {
     let mut rig = Rig::new();
     beat(&mut rig, joins("a"));
@@ -333,7 +355,13 @@ fn a_heartbeat_that_changes_nothing_asks_for_no_room() {
         let request = GroupRequest::ConsumerHeartbeat(request);
         rig.coordinator.record_bytes_max(&request, &OneTopic)
     };
-    assert_eq!(room(&rig, beats("a", 1)), 0);
+    let says_again = ConsumerHeartbeat {
+        rebalance_timeout_ms: REBALANCE_MS,
+        ..beats("a", 1)
+    };
+    for says_nothing_new in [beats("a", 1), says_again] {
+        assert_eq!(room(&rig, says_nothing_new), 0);
+    }
     for says_more in [joins("a"), beats("a", -1), beats("b", 1)] {
         assert!(room(&rig, says_more) > 0);
     }

@@ -6,7 +6,7 @@ use crate::base::limits::{MIB, WAL_SEGMENT_BYTES_MIN};
 use crate::base::{LogConfig, ShardId};
 use crate::catalog::{BrokerDefaults, CatalogRecord, CatalogRequest, NewTopic, TopicRef};
 use crate::group::{
-    CommitOffset, CommitRequest, CommitTopic, FetchOffsetsRequest, HeartbeatRequest,
+    CommitOffset, CommitRequest, CommitTopic, FetchOffsetsRequest, HeartbeatRequest, Topics,
 };
 use crate::shard::group_rewrite::GroupRewriteStep;
 use crate::shard::state::ShardConfig;
@@ -347,4 +347,21 @@ fn records_that_would_fit_no_segment_are_refused() {
     let refused = rig.try_ask(&mut request).unwrap().unwrap_err();
     assert_eq!(refused, ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
     assert_eq!(rig.offset("a"), -1);
+}
+
+#[test]
+fn coordinators_see_the_topics_of_the_catalogue() {
+    let rig = Rig::new();
+    let topics = GroupTopics::new(rig.shard.catalog(), 7);
+    let (id, partitions) = topics.named("a").unwrap();
+    assert_eq!((topics.version(), partitions), (7, 1));
+    assert_eq!(topics.name_of(id).as_deref(), Some("a"));
+    assert_eq!(topics.name_of(TopicId([99; 16])), None);
+    let (mut names, mut partitions) = (Vec::new(), 0);
+    topics.for_each(&mut |name| {
+        partitions += topics.named(name).unwrap().1;
+        names.push(name.to_string());
+    });
+    assert!(names.contains(&"a".to_owned()) && names.contains(&"b".to_owned()));
+    assert_eq!(topics.partitions(), partitions as usize);
 }
