@@ -400,6 +400,7 @@ mod tests {
         }
         let plans: Vec<_> = std::iter::from_fn(|| wal.poll_write()).collect();
         assert_eq!(plans.len(), 5);
+        assert!(plans.iter().all(|plan| plan.durable() == Lsn(0)));
         for (written, durable) in [(3, 0), (1, 1), (5, 1), (2, 3), (4, 5)] {
             wal.on_written(Lsn(written));
             assert_eq!(wal.durable(), Lsn(durable));

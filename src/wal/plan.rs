@@ -30,6 +30,11 @@ pub struct BlockPlan {
 }
 
 impl BlockPlan {
+    /// The highest LSN that the block will claim to be durable.
+    pub fn durable(&self) -> Lsn {
+        self.durable
+    }
+
     /// Number of records in the block.
     pub fn record_count(&self) -> usize {
         self.records.len()
