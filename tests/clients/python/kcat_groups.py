@@ -21,7 +21,7 @@ def member_of(bootstrap):
             threading.Thread(target=self.read_rebalances, daemon=True).start()
 
         @classmethod
-        def process(cls, bootstrap, name, group):
+        def process(cls, bootstrap, name, group, _protocol):
             return start(bootstrap, name, group)
 
         def read_records(self):
