@@ -21,6 +21,8 @@ import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -30,6 +32,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.GroupNotEmptyException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -208,8 +211,17 @@ final class GroupChecks {
         return new ProcessBuilder(command).inheritIO().start();
     }
 
+    /** With the newer protocol it is the group's config that says how long a member may be gone. */
+    private void beOfPatience(String group) throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.GROUP, group);
+        ConfigEntry session = new ConfigEntry("consumer.session.timeout.ms", String.valueOf(PATIENT_SESSION_MS));
+        AlterConfigOp set = new AlterConfigOp(session, AlterConfigOp.OpType.SET);
+        done(admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all());
+    }
+
     private void staticMember() throws Exception {
         String topic = create("static");
+        beOfPatience("of-" + topic);
         Map<String, Object> b = Map.of("group.instance.id", "b", "session.timeout.ms", PATIENT_SESSION_MS);
         GroupMember stays = join(topic, Map.of("group.instance.id", "a", "session.timeout.ms", PATIENT_SESSION_MS));
         GroupMember restarts = join(topic, b);
