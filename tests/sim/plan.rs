@@ -5,6 +5,10 @@ use corelane::group::{ConsumerConfig, GroupConfig};
 
 use crate::dice::Dice;
 
+/// Least disk budget of a WAL, in segments, where such groups have members. What lives in the logs of
+/// groups is not written again while it takes more than about a third of the budget, and below this
+/// their members alone can come to that; then producers are refused until a group is deleted.
+const SEGMENTS_OF_MEMBERS_MIN: u64 = 12;
 /// Session timeout of members of groups whose coordinator assigns, milliseconds.
 pub const MEMBER_SESSION_MS: u64 = 3000;
 
@@ -102,7 +106,7 @@ impl Plan {
         });
         let segment_bytes = 4096 * *dice.pick(&[4, 5, 8, 16, 32]);
         let record_bytes_max = u64::from(segment_bytes) - 2 * 4096 + 3000;
-        Plan {
+        let mut plan = Plan {
             seed,
             faults,
             lives: dice.range(1, 6),
@@ -134,7 +138,11 @@ impl Plan {
             },
             groupers: *dice.pick(&[0, 1, 3, 5]),
             members: *dice.pick(&[0, 2, 4, 6]),
+        };
+        if plan.members > 0 {
+            plan.segments = plan.segments.max(SEGMENTS_OF_MEMBERS_MIN);
         }
+        plan
     }
 
     /// Whether a fault may happen.
