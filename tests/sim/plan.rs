@@ -5,9 +5,10 @@ use corelane::group::{ConsumerConfig, GroupConfig};
 
 use crate::dice::Dice;
 
-/// Least disk budget of a WAL, in segments, where such groups have members. What lives in the logs of
-/// groups is not written again while it takes more than about a third of the budget, and below this
-/// their members alone can come to that; then producers are refused until a group is deleted.
+/// Least disk budget of a WAL, in segments, where such groups have members. With less, seeds 232,
+/// 438, 722 and 769 stand still: segments stay needed, and producers are refused for good, or a start
+/// never ends. That is a bug which this keeps out of sight, not one that is mended; the logs of groups
+/// are suspected, which are not written again for too little gain. To be removed with its cure.
 const SEGMENTS_OF_MEMBERS_MIN: u64 = 12;
 /// Session timeout of members of groups whose coordinator assigns, milliseconds.
 pub const MEMBER_SESSION_MS: u64 = 3000;
